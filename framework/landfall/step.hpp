@@ -1,0 +1,176 @@
+// One alternative per verb of the scenario language. docs/scenarios.md is the prose to this header.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "landfall/types.hpp"
+
+namespace landfall {
+
+/// `require KIND NAME...`: what the rig must have, else the scenario is skipped with a reason.
+struct Require {
+    enum class Kind { same_group, different_groups, engine, feature };
+    Kind kind{};
+    std::vector<std::string> names;  ///< devices; for engine: device, engine; for feature: the feature
+    bool operator==(const Require&) const = default;
+};
+
+/// `buffer NAME SIZE [huge] [memfd] [ro] [skew N]`: memory of the lab, filled with a pattern all its own.
+struct Buffer {
+    std::string name;
+    std::uint64_t size = 0;  ///< bytes
+    bool huge = false;       ///< one hugetlb allocation, 2 MiB aligned
+    bool memfd = false;      ///< backed by a file, so that map-file can name it
+    bool read_only = false;  ///< PROT_READ only: mapping it writable must fail
+    std::uint64_t skew = 0;  ///< bytes the start lies past a page boundary
+    bool operator==(const Buffer&) const = default;
+};
+
+/// `ioas NAME [bare]`: a new IOAS; `bare` leaves the staging window out.
+struct Ioas {
+    std::string name;
+    bool bare = false;
+    bool operator==(const Ioas&) const = default;
+};
+
+/// `hwpt NAME IOAS DEVICE`: an explicit hardware page table of the IOAS, made for the device's IOMMU.
+struct Hwpt {
+    std::string name, ioas, device;
+    bool operator==(const Hwpt&) const = default;
+};
+
+/// `map IOAS IOVA|auto BUFFER ACCESS` and `map-file ...`, which maps the buffer's memfd instead of its address.
+struct Map {
+    std::string ioas;
+    std::optional<Iova> iova;  ///< nullopt: the kernel chooses
+    BufferSlice memory;
+    Access access;
+    bool file = false;
+    bool operator==(const Map&) const = default;
+};
+
+/// `ioas-copy DST IOVA|auto SRC RANGE ACCESS`: the same pages in a second place (IOMMU_IOAS_COPY).
+struct IoasCopy {
+    std::string destination;
+    std::optional<Iova> iova;
+    std::string source;
+    IovaRange range;
+    Access access;
+    bool operator==(const IoasCopy&) const = default;
+};
+
+/// `unmap IOAS RANGE|all`.
+struct Unmap {
+    std::string ioas;
+    std::optional<IovaRange> range;  ///< nullopt: everything
+    bool operator==(const Unmap&) const = default;
+};
+
+/// `attach DEVICE DOMAIN` and `replace DEVICE DOMAIN`: one ioctl; the word says what the writer believes.
+struct Attach {
+    std::string device, domain;
+    bool replace = false;
+    bool operator==(const Attach&) const = default;
+};
+
+/// `detach DEVICE`.
+struct Detach {
+    std::string device;
+    bool operator==(const Detach&) const = default;
+};
+
+/// `destroy NAME`: an IOAS or HWPT.
+struct Destroy {
+    std::string object;
+    bool operator==(const Destroy&) const = default;
+};
+
+/// `open DEVICE` (bind it to iommufd), `close DEVICE`, `reset DEVICE` (VFIO_DEVICE_RESET).
+struct DeviceControl {
+    enum class Verb { open, close, reset };
+    Verb verb{};
+    std::string device;
+    bool operator==(const DeviceControl&) const = default;
+};
+
+/// `ranges IOAS`: IOMMU_IOAS_IOVA_RANGES.
+struct Ranges {
+    std::string ioas;
+    bool operator==(const Ranges&) const = default;
+};
+
+/// `allow IOAS RANGE...`: IOMMU_IOAS_ALLOW_IOVAS.
+struct Allow {
+    std::string ioas;
+    std::vector<IovaRange> ranges;
+    bool operator==(const Allow&) const = default;
+};
+
+/// `option IOAS huge-pages on|off`.
+struct Option {
+    std::string ioas;
+    bool huge_pages = true;
+    bool operator==(const Option&) const = default;
+};
+
+/// What a DMA is asked to do. `write` and `read` are copies from and to the staging window.
+struct DmaRequest {
+    enum class Verb { write, read, copy };
+    std::string device;
+    Verb verb{};
+    IovaRange range;             ///< write: destination; read and copy: source
+    std::optional<Iova> target;  ///< copy: destination
+    bool operator==(const DmaRequest&) const = default;
+};
+
+/// `dma DEVICE write|read RANGE`, `dma DEVICE copy RANGE to IOVA`: one DMA, waited for.
+struct Dma {
+    DmaRequest request;
+    bool operator==(const Dma&) const = default;
+};
+
+/// `start DEVICE ...` rings the doorbell of one DMA and returns; `wait DEVICE` sees it through.
+struct Start {
+    DmaRequest request;
+    bool operator==(const Start&) const = default;
+};
+struct Wait {
+    std::string device;
+    bool operator==(const Wait&) const = default;
+};
+
+/// `pump DEVICE ...` repeats a DMA in the background until `halt DEVICE`; each one is an event of the trace.
+struct Pump {
+    DmaRequest request;
+    bool operator==(const Pump&) const = default;
+};
+struct Halt {
+    std::string device;
+    bool operator==(const Halt&) const = default;
+};
+
+/// `view DEVICE`: reads the beacon every IOAS maps at one IOVA, so tells which IOAS the device's DMA goes through.
+struct View {
+    std::string device;
+    bool operator==(const View&) const = default;
+};
+
+/// `sleep 10ms`.
+struct Sleep {
+    Nanoseconds duration;
+    bool operator==(const Sleep&) const = default;
+};
+
+using Step = std::variant<Require, Buffer, Ioas, Hwpt, Map, IoasCopy, Unmap, Attach, Detach, Destroy,
+                          DeviceControl, Ranges, Allow, Option, Dma, Start, Wait, Pump, Halt, View, Sleep>;
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace landfall

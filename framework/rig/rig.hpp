@@ -1,0 +1,92 @@
+// A rig: a machine and how to get it. Loading a rig file touches nothing; starting it owns a machine until destroyed.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "landfall/line.hpp"
+
+namespace landfall {
+
+/// One function the lab may touch, and the name scenarios know it by.
+struct RigFunction {
+    std::string name;  ///< a, b, c ...
+    Bdf bdf;
+    std::string engine;  ///< edu, igb
+};
+
+/// What a rig file says. docs/rigs.md is its prose.
+struct RigFile {
+    std::string path, name, title;
+    enum class Kind { qemu, local } kind = Kind::qemu;
+    std::string kernel;                    ///< qemu: name of a file in fixtures/kernels
+    std::vector<std::string> kernel_args;  ///< added to the command line the rig itself needs
+    std::string iommu;                     ///< label: vtd, vtd-scalable
+    std::vector<std::string> qemu_args;    ///< the machine's devices, made from `iommu` and `devices` of the file
+    unsigned memory_mib = 512, cpus = 1;
+    std::vector<RigFunction> functions;
+    std::vector<std::vector<std::string>> groups;  ///< names that must come out in one iommu_group each
+};
+
+/// Finds "edu-pair-vtd" in fixtures/rigs, or takes a path. Throws TextError with file:line:column.
+[[nodiscard]] RigFile load_rig(const std::string& name_or_path);
+/// Every rig file that ships, by name. Broken ones throw as load_rig does.
+[[nodiscard]] std::vector<RigFile> list_rigs();
+
+struct RigOptions {
+    std::string kernel;                          ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
+    std::string kernel_args;                     ///< added behind the rig's
+    std::function<void(const std::string&)> log;  ///< progress, one line each; may be empty
+};
+
+/// A conversation with `landfall exec` on the rig: one scenario's worth.
+class Session {
+  public:
+    virtual ~Session() = default;
+    /// The head of the trace: facts as exec reported them.
+    [[nodiscard]] virtual const std::vector<Line>& head() const = 0;
+    /// Runs one step and returns it with times and outcome. Events that were reported on the way go to `on_event`
+    /// in order, before the step's own line returns. Throws RigDied when the rig is lost or the step's limit passed.
+    [[nodiscard]] virtual Line step(const Line& step, const std::function<void(const Line&)>& on_event) = 0;
+    /// Ends the scenario: late events, then the `end` line. After it the session is spent.
+    virtual void finish(const std::function<void(const Line&)>& on_line) = 0;
+};
+
+/// The rig is gone in the middle of things. `kernel_died`: the guest's kernel said so itself (panic, oops), which is
+/// a finding; otherwise the lab is to blame. `console` holds the last lines, never empty if there were any.
+class RigDied : public std::runtime_error {
+  public:
+    RigDied(const std::string& what, bool kernel_died, std::string console)
+        : std::runtime_error(what), kernel_died_(kernel_died), console_(std::move(console)) {}
+    [[nodiscard]] bool kernel_died() const { return kernel_died_; }
+    [[nodiscard]] const std::string& console() const { return console_; }
+
+  private:
+    bool kernel_died_;
+    std::string console_;
+};
+
+class Rig {
+  public:
+    virtual ~Rig() = default;
+    [[nodiscard]] virtual const RigFile& file() const = 0;
+    /// Starts `landfall exec` with the named devices of the rig file bound (all of them if empty).
+    /// Throws LabError if a name is not in the rig file.
+    [[nodiscard]] virtual std::unique_ptr<Session> session(const std::vector<std::string>& devices) = 0;
+    /// Everything the console has said so far.
+    [[nodiscard]] virtual std::string console() const = 0;
+};
+
+/// Gets the machine and waits until it answers. Throws LabError (no QEMU, no kernel, did not boot; with the console's
+/// last lines). Whatever ends this process, nothing of the machine is left behind.
+[[nodiscard]] std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options = {});
+
+/// What a rig must show before its verdicts mean anything: the groups of its file, and an IOMMU that really stands in
+/// the way of every named function. Returns one line a problem; empty if fit.
+[[nodiscard]] std::vector<std::string> check_rig(Rig& rig);
+
+}  // namespace landfall
