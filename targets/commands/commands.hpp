@@ -1,0 +1,18 @@
+// One file a command. Each adds itself to the command line and leaves its exit status in `status` when it runs.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "landfall/error.hpp"
+
+namespace landfall {
+
+void add_run(CLI::App& app, ExitStatus& status);
+void add_check(CLI::App& app, ExitStatus& status);
+void add_exec(CLI::App& app, ExitStatus& status);
+void add_topology(CLI::App& app, ExitStatus& status);
+void add_rig(CLI::App& app, ExitStatus& status);
+void add_kernel(CLI::App& app, ExitStatus& status);
+void add_doctor(CLI::App& app, ExitStatus& status);
+
+}  // namespace landfall

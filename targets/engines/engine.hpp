@@ -1,0 +1,52 @@
+// What an engine gets of its device, and the table of all engines. A new engine is one file and one line in it.
+#pragma once
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "landfall/target.hpp"
+
+namespace landfall {
+
+/// Device registers behind a mapped BAR. Accesses are single, in program order and of the width asked for.
+class Registers {
+  public:
+    Registers() = default;
+    explicit Registers(std::span<std::byte> bar) : bar_(bar) {}
+    template <class T>
+    [[nodiscard]] T read(std::size_t offset) const {
+        return *reinterpret_cast<volatile T*>(bar_.data() + offset);
+    }
+    template <class T>
+    void write(std::size_t offset, T value) const {
+        *reinterpret_cast<volatile T*>(bar_.data() + offset) = value;
+    }
+    [[nodiscard]] std::size_t size() const { return bar_.size(); }
+
+  private:
+    std::span<std::byte> bar_;
+};
+
+/// An open function as its engine sees it. BAR 0 is mapped, memory decoding and bus mastering are on.
+struct DeviceAccess {
+    Registers bar0;
+    std::function<Errno()> reset_function;  ///< VFIO_DEVICE_RESET, then memory and bus mastering on again
+};
+
+struct EngineEntry {
+    std::uint16_t vendor, device;
+    const char* name;
+    std::unique_ptr<Engine> (*make)(DeviceAccess access, StagingSlice staging);
+};
+
+/// Every engine there is.
+[[nodiscard]] std::span<const EngineEntry> engine_catalog();
+/// nullptr if none drives such a device.
+[[nodiscard]] const EngineEntry* find_engine(std::uint16_t vendor, std::uint16_t device);
+
+std::unique_ptr<Engine> make_edu(DeviceAccess access, StagingSlice staging);
+std::unique_ptr<Engine> make_igb(DeviceAccess access, StagingSlice staging);
+
+}  // namespace landfall
