@@ -119,10 +119,13 @@ DmaRequest parse_dma(Cursor& in) {
     else if (verb == "copy") d.verb = DmaRequest::Verb::copy;
     else in.fail("write, read or copy");
     d.range = in.range();
+    // Landings are told apart by stamps of 8 bytes, so a DMA covers whole ones.
+    if (d.range.start.value % 8 != 0 || d.range.length % 8 != 0) in.fail("a DMA of whole 8-byte words");
     if (d.range.length > (16U << 20)) in.fail("a DMA of at most 16M");
     if (d.verb == DmaRequest::Verb::copy) {
         in.expect("to");
         d.target = in.iova();
+        if (d.target->value % 8 != 0) in.fail("an IOVA that is a multiple of 8");
     }
     return d;
 }
@@ -236,11 +239,12 @@ bool landing_keyword(std::string_view w) {
     return w == "from" || w == "lands" || w == "also" || w == "nowhere" || w == "nothing" || w == "seq";
 }
 
+// `gap` is the word for bytes without a place; empty where there can be none.
 std::vector<Segment> parse_segments(Cursor& in, std::string_view gap) {
+    const auto prefix = std::string(gap) + "+";
     std::vector<Segment> out;
     while (!at_outcome_end(in) && (out.empty() || !landing_keyword(in.peek()))) {
-        const auto prefix = std::string(gap) + "+";
-        if (in.peek().starts_with(prefix)) {
+        if (!gap.empty() && in.peek().starts_with(prefix)) {
             const auto length = parse_size(in.word("a gap").substr(prefix.size()));
             if (!length || *length == 0) in.fail(fmt::format("{}N, the bytes that are missing", prefix));
             out.push_back({std::nullopt, *length});
@@ -251,6 +255,7 @@ std::vector<Segment> parse_segments(Cursor& in, std::string_view gap) {
         }
     }
     if (out.empty()) in.fail_here("a buffer");
+    if (out.size() == 1 && !out[0].place) in.fail(fmt::format("'{}' alone when no byte has a place", gap));
     return out;
 }
 
@@ -264,7 +269,7 @@ Landing parse_landing(Cursor& in) {
     else if (in.accept("from")) l.from = parse_segments(in, "nothing");
     if (in.accept("nowhere")) l.lands = {Segment{}};
     else if (in.accept("lands")) l.lands = parse_segments(in, "nowhere");
-    if (in.accept("also")) l.also = parse_segments(in, "nowhere");
+    if (in.accept("also")) l.also = parse_segments(in, "");
     return l;
 }
 
@@ -317,6 +322,7 @@ void parse_times(Cursor& in, Line& line) {
 
 void parse_body(Cursor& in, Line& line) {
     if (in.accept("!")) {
+        if (!line.when) in.fail("a time in front of an event");
         line.body = parse_event(in);
         return;
     }
@@ -332,14 +338,16 @@ void parse_body(Cursor& in, Line& line) {
 }
 
 void parse_outcomes(Cursor& in, Line& line) {
-    std::vector<Outcome> outcomes;
-    while (outcomes.size() < 2 && in.accept("=>")) outcomes.push_back(parse_outcome(in));
     const bool timed = line.when.has_value();
     const bool dma_event = line.event() != nullptr && std::holds_alternative<DmaEvent>(*line.event());
     const std::size_t least = timed && (line.step() != nullptr || dma_event) ? 1 : 0;
     const std::size_t most = line.step() == nullptr ? least : timed ? 2 : 1;
+    std::vector<Outcome> outcomes;
+    while (in.accept("=>")) {
+        if (outcomes.size() == most) in.fail(most == 0 ? "no outcome here" : "no further outcome");
+        outcomes.push_back(parse_outcome(in));
+    }
     if (outcomes.size() < least) in.fail_here("'=>' and the outcome of a step that ran");
-    if (outcomes.size() > most) in.fail("no outcome here");
     if (timed && !outcomes.empty()) {
         line.observed = std::move(outcomes.back());
         outcomes.pop_back();
@@ -355,7 +363,6 @@ Line parse_line(std::string_view text, const std::string& file, unsigned number)
     line.number = number;
     parse_times(in, line);
     if (line.when || !in.at_end()) parse_body(in, line);
-    if (line.event() != nullptr && !line.when) in.fail("a time in front of an event");
     parse_outcomes(in, line);
     if (!in.at_end()) in.fail_here(line.expected || line.observed ? "the end of the line" : "'=>' or the end of the line");
     line.comment = in.comment();

@@ -1,0 +1,269 @@
+#include "landfall/arena.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace landfall {
+namespace {
+
+constexpr std::uint64_t kWord = sizeof(std::uint64_t);
+constexpr std::uint64_t kWordsPerPage = kPageSize / kWord;
+// Names the pages a buffer stands in where its own bytes are not all that was touched: offsets count from the page.
+constexpr std::string_view kWholePages = ".pages";
+
+// splitmix64 (Steele, Lea, Flood 2014): a bijection, so no two (sequence, index) pairs share a stamp.
+std::uint64_t stamp_of(std::uint64_t sequence, std::uint64_t index) {
+    std::uint64_t z = (sequence << 28U) + index + 0x9e3779b97f4a7c15U;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31U);
+}
+
+std::uint64_t load_word(const std::byte* at) {
+    auto* word = const_cast<std::uint64_t*>(reinterpret_cast<const std::uint64_t*>(at));
+    return std::atomic_ref(*word).load(std::memory_order_relaxed);
+}
+
+void store_word(std::byte* at, std::uint64_t value) {
+    std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(value, std::memory_order_relaxed);
+}
+
+std::vector<std::uint64_t> words_of(std::span<const std::byte> bytes) {
+    std::vector<std::uint64_t> out(bytes.size() / kWord);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = load_word(bytes.data() + i * kWord);
+    return out;
+}
+
+[[noreturn]] void broken_invariant(const std::string& what) {
+    fmt::print(stderr, "landfall: broken invariant: {}\n", what);
+    std::abort();
+}
+
+}  // namespace
+
+std::uint64_t Arena::Block::load(std::uint64_t word) const {
+    return load_word(mapping.bytes().data() + word * kWord);
+}
+
+Arena::Arena(std::size_t staging_length) {
+    auto [error, mapping] = Mapping::make({staging_length, false, false});
+    if (!error.ok()) throw LabError("no memory for the staging window: " + error.str());
+    staging_ = std::move(mapping);
+}
+
+std::uint64_t Arena::next_sequence() {
+    const std::lock_guard lock(mutex_);
+    return ++sequence_;
+}
+
+void Arena::stamp(std::span<std::byte> words, std::uint64_t sequence) {
+    for (std::uint64_t i = 0; i < words.size() / kWord; ++i)
+        store_word(words.data() + i * kWord, stamp_of(sequence, i));
+    std::atomic_thread_fence(std::memory_order_release);
+}
+
+Errno Arena::add(const Buffer& buffer) {
+    auto [error, mapping] = Mapping::make({buffer.skew + buffer.size, buffer.huge, buffer.memfd});
+    if (!error.ok()) return error;
+    auto b = std::make_unique<Block>();
+    b->name = buffer.name;
+    b->mapping = std::move(mapping);
+    b->skew = buffer.skew;
+    b->size = buffer.size;
+    stamp(b->mapping.bytes(), next_sequence());
+    b->shadow = words_of(b->mapping.bytes());
+    b->read_only = buffer.read_only;
+    if (b->read_only) b->mapping.make_read_only();
+    const std::lock_guard lock(mutex_);
+    blocks_.push_back(std::move(b));
+    return {};
+}
+
+Arena::Block& Arena::block(std::string_view name) const {
+    const auto it = std::ranges::find(blocks_, name, [](const auto& b) -> std::string_view { return b->name; });
+    if (it == blocks_.end()) broken_invariant(fmt::format("buffer {} was never declared", name));
+    return **it;
+}
+
+Arena::Words Arena::words_at(const BufferSlice& slice) const {
+    const std::string_view name = slice.buffer;
+    if (name.ends_with(kWholePages)) {
+        auto& b = block(name.substr(0, name.size() - kWholePages.size()));
+        return {b, slice.span->offset / kWord, slice.span->length / kWord};
+    }
+    auto& b = block(name);
+    const auto span = slice.span.value_or(BufferSlice::Span{0, b.size});
+    return {b, (b.skew + span.offset) / kWord, span.length / kWord};
+}
+
+Memory Arena::memory(const BufferSlice& slice, bool file) const {
+    const std::lock_guard lock(mutex_);
+    const auto& b = block(slice.buffer);
+    const auto span = slice.span.value_or(BufferSlice::Span{0, b.size});
+    const auto offset = b.skew + span.offset;
+    return {b.mapping.bytes().data() + offset, span.length, file ? b.mapping.file() : -1, offset};
+}
+
+// Looks at one page-sized piece of a DMA (words [first, first+count) of it, at `page_word` within its page) in every
+// page. A word counts if it carries the DMA's stamp or, with changed_counts, if it is not what it was.
+void Arena::mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
+                      std::uint64_t count, std::uint64_t page_word, bool changed_counts) const {
+    const auto note = [&](std::uint64_t i, Block& b, std::uint64_t at) {
+        (marks[i].block == nullptr ? marks : second)[i] = {&b, at};
+    };
+    const auto look = [&](bool thorough) {
+        for (const auto& b : blocks_) {
+            for (std::uint64_t page = 0; page < b->words(); page += kWordsPerPage) {
+                const auto base = page + page_word;
+                if (!thorough && b->load(base) != words[first]) continue;
+                for (std::uint64_t i = 0; i < count; ++i) {
+                    const auto value = b->load(base + i);
+                    if (value == words[first + i] || (changed_counts && thorough && value != b->shadow[base + i]))
+                        note(first + i, *b, base + i);
+                }
+            }
+        }
+    };
+    look(false);
+    const auto piece = std::span(marks).subspan(first, count);
+    if (std::ranges::all_of(piece, [](const Hit& h) { return h.block != nullptr; })) return;
+    // Torn, garbled or nowhere: worth the look at every word.
+    std::ranges::fill(piece, Hit{});
+    std::ranges::fill(std::span(second).subspan(first, count), Hit{});
+    look(true);
+}
+
+std::vector<Segment> Arena::segments(const Marks& marks) {
+    std::vector<Segment> out;
+    for (std::size_t i = 0; i < marks.size();) {
+        const auto& head = marks[i];
+        auto end = i + 1;
+        while (end < marks.size() && marks[end].block == head.block &&
+               (head.block == nullptr || marks[end].word == head.word + (end - i)))
+            ++end;
+        const auto length = (end - i) * kWord;
+        i = end;
+        if (head.block == nullptr) {
+            out.push_back({std::nullopt, length});
+            continue;
+        }
+        const auto at = head.word * kWord;
+        const auto& b = *head.block;
+        if (at < b.skew || at + length > b.skew + b.size) {
+            out.push_back({BufferSlice{b.name + std::string(kWholePages), BufferSlice::Span{at, length}}, length});
+        } else if (at == b.skew && length == b.size) {
+            out.push_back({BufferSlice{b.name, std::nullopt}, 0});
+        } else {
+            out.push_back({BufferSlice{b.name, BufferSlice::Span{at - b.skew, length}}, length});
+        }
+    }
+    if (out.size() == 1 && !out[0].place) out[0].length = 0;
+    return out;
+}
+
+void Arena::accept(const Marks& marks) {
+    for (const auto& m : marks)
+        if (m.block != nullptr) m.block->shadow[m.word] = m.block->load(m.word);
+}
+
+Arena::Found Arena::landed(std::span<const std::byte> payload, Iova iova, bool alone) {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const auto words = words_of(payload);
+    Marks marks(words.size()), second(words.size());
+    const std::lock_guard lock(mutex_);
+    for (std::uint64_t first = 0; first < words.size();) {
+        const auto page_word = (iova.value / kWord + first) % kWordsPerPage;
+        const auto count = std::min<std::uint64_t>(words.size() - first, kWordsPerPage - page_word);
+        mark_page(marks, second, words, first, count, page_word, alone);
+        first += count;
+    }
+    accept(marks);
+    accept(second);
+    Found found{segments(marks), {}};
+    for (auto& s : segments(second))
+        if (s.place) found.also.push_back(std::move(s));
+    return found;
+}
+
+std::vector<Segment> Arena::origin(std::span<const std::byte> data, Iova iova, const std::vector<Segment>& skip) {
+    const auto words = words_of(data);
+    Marks marks(words.size());
+    const auto skipped = [&](const Block& b) {
+        return std::ranges::any_of(skip, [&](const Segment& s) { return s.place && s.place->buffer == b.name; });
+    };
+    const std::lock_guard lock(mutex_);
+    for (std::uint64_t i = 0; i < words.size(); ++i) {
+        // The page of the word before is nearly always the page of this one.
+        if (i > 0 && marks[i - 1].block != nullptr) {
+            const auto& m = marks[i - 1];
+            if (m.word + 1 < m.block->words() && m.block->load(m.word + 1) == words[i]) {
+                marks[i] = {m.block, m.word + 1};
+                continue;
+            }
+        }
+        const auto page_word = (iova.value / kWord + i) % kWordsPerPage;
+        for (const auto& b : blocks_) {
+            if (skipped(*b)) continue;
+            for (auto at = page_word; at < b->words() && marks[i].block == nullptr; at += kWordsPerPage)
+                if (b->load(at) == words[i]) marks[i] = {b.get(), at};
+        }
+    }
+    return segments(marks);
+}
+
+std::vector<std::byte> Arena::content(const std::vector<Segment>& places, std::size_t length) const {
+    std::vector<std::byte> out(length);
+    std::size_t done = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& s : places) {
+        if (!s.place) {
+            done += s.length;
+            continue;
+        }
+        const auto at = words_at(*s.place);
+        for (std::uint64_t i = 0; i < at.count && done < length; ++i, done += kWord) {
+            const auto value = at.block.load(at.first + i);
+            std::memcpy(out.data() + done, &value, kWord);
+        }
+    }
+    return out;
+}
+
+void Arena::restamp(const std::vector<Segment>& places) {
+    const auto sequence = next_sequence();
+    std::uint64_t index = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& s : places) {
+        if (!s.place) continue;
+        const auto at = words_at(*s.place);
+        if (at.block.read_only) continue;
+        for (auto w = at.first; w < at.first + at.count; ++w) {
+            at.block.shadow[w] = stamp_of(sequence, index++);
+            store_word(at.block.mapping.bytes().data() + w * kWord, at.block.shadow[w]);
+        }
+    }
+}
+
+std::vector<BufferSlice> Arena::sweep() {
+    std::vector<BufferSlice> out;
+    const std::lock_guard lock(mutex_);
+    for (const auto& b : blocks_) {
+        Marks marks;
+        for (std::uint64_t w = 0; w <= b->words(); ++w) {
+            const bool changed = w < b->words() && b->load(w) != b->shadow[w];
+            if (changed) marks.push_back({b.get(), w});
+            if (changed || marks.empty()) continue;
+            for (auto& s : segments(marks)) out.push_back(std::move(*s.place));
+            accept(marks);
+            marks.clear();
+        }
+    }
+    return out;
+}
+
+}  // namespace landfall

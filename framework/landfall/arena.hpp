@@ -1,0 +1,89 @@
+// The lab's memory, and where a DMA left its mark in it. Only Arena looks at memory that devices write.
+//
+// Every byte has a known content that exists nowhere else: a buffer is filled with stamps of its own, and every DMA
+// carries stamps of its own. A landing is found by looking for those stamps at the page offset of the DMA in every
+// page the lab owns (an IOMMU translates whole pages, so the offset within a page never changes), and a shadow copy
+// shows every byte that changed without a DMA to account for it.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "landfall/error.hpp"
+#include "landfall/line.hpp"
+#include "landfall/mapping.hpp"
+#include "landfall/target.hpp"
+
+namespace landfall {
+
+class Arena {
+  public:
+    /// `staging_length`: bytes of the memory behind the staging window, mapped into every IOAS.
+    explicit Arena(std::size_t staging_length);
+
+    /// Allocates and fills. Names are unique (the validator sees to it). ENOMEM if the memory, huge pages say,
+    /// is not to be had.
+    [[nodiscard]] Errno add(const Buffer& buffer);
+    /// What `map` and `map-file` pass to the kernel.
+    [[nodiscard]] Memory memory(const BufferSlice& slice, bool file) const;
+    [[nodiscard]] std::span<std::byte> staging() const { return staging_.bytes(); }
+
+    /// A new number for the stamps of one DMA or one filling.
+    [[nodiscard]] std::uint64_t next_sequence();
+    /// Fills words of the staging memory with the stamps of `sequence`.
+    static void stamp(std::span<std::byte> words, std::uint64_t sequence);
+
+    struct Found {
+        std::vector<Segment> places;  ///< consecutive pieces covering the whole DMA
+        std::vector<Segment> also;    ///< further places where pieces of it were found
+    };
+    /// Where the bytes of a DMA write to `iova` went. `alone`: no other DMA may be in flight, so a changed word is
+    /// this DMA's even if it carries none of its stamps. What is found becomes the known content.
+    [[nodiscard]] Found landed(std::span<const std::byte> payload, Iova iova, bool alone);
+    /// Whose content the bytes are that a DMA read from `iova`. `skip`: pieces not to look into (a copy's own target).
+    [[nodiscard]] std::vector<Segment> origin(std::span<const std::byte> data, Iova iova,
+                                              const std::vector<Segment>& skip = {});
+    /// Current content of the places, in order; gaps are left as zeros.
+    [[nodiscard]] std::vector<std::byte> content(const std::vector<Segment>& places, std::size_t length) const;
+    /// Gives the places a fresh content, so that a copy does not leave two pages alike.
+    void restamp(const std::vector<Segment>& places);
+
+    /// Bytes that changed although no DMA that was looked at put them there; they become the known content.
+    [[nodiscard]] std::vector<BufferSlice> sweep();
+
+  private:
+    struct Block {
+        std::string name;
+        Mapping mapping;
+        std::uint64_t skew = 0, size = 0;  ///< the buffer is `size` bytes, `skew` into the mapping
+        bool read_only = false;
+        std::vector<std::uint64_t> shadow;  ///< of the whole mapping
+        [[nodiscard]] std::uint64_t words() const { return shadow.size(); }
+        [[nodiscard]] std::uint64_t load(std::uint64_t word) const;
+    };
+    struct Hit {
+        Block* block = nullptr;
+        std::uint64_t word = 0;  ///< of the mapping
+    };
+    using Marks = std::vector<Hit>;  ///< one per word of a DMA; block == nullptr: nowhere
+
+    struct Words {
+        Block& block;
+        std::uint64_t first, count;
+    };
+    [[nodiscard]] Block& block(std::string_view name) const;
+    [[nodiscard]] Words words_at(const BufferSlice& slice) const;
+    void mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
+                   std::uint64_t count, std::uint64_t page_word, bool changed_counts) const;
+    [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
+    static void accept(const Marks& marks);
+
+    mutable std::mutex mutex_;
+    std::vector<std::unique_ptr<Block>> blocks_;
+    Mapping staging_;
+    std::uint64_t sequence_ = 0;
+};
+
+}  // namespace landfall
