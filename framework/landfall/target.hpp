@@ -75,6 +75,9 @@ struct StagingSlice {
 struct CopyRequest {
     Iova source, destination;
     std::uint32_t length = 0;
+    /// The source is in the staging window, so the end that matters is the destination: an engine that needs several
+    /// transfers for one copy leaves the one that matters in flight when start() returns.
+    bool from_staging = false;
 };
 
 /// What a device can do; the runner splits and refuses by these, never by the device's name.

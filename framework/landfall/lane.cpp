@@ -1,0 +1,141 @@
+#include "landfall/lane.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace landfall {
+namespace {
+
+StagingSlice part(const StagingSlice& slice, std::size_t offset, std::size_t length) {
+    return {slice.memory.subspan(offset, length), slice.iova + offset};
+}
+
+}  // namespace
+
+Lane::Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, std::atomic<int>& busy)
+    : target_(target),
+      device_(device),
+      arena_(arena),
+      slice_(part(slice, 0, kEngineBytes)),
+      out_(part(slice, kEngineBytes, kPayloadBytes)),
+      in_(part(slice, kEngineBytes + kPayloadBytes, kPayloadBytes)),
+      busy_(busy) {}
+
+Lane::~Lane() { close(); }
+
+void Lane::open() {
+    engine_ = target_.engine(device_, slice_);
+    ready_ = false;
+}
+
+void Lane::close() {
+    halt();
+    if (flight_) (void)wait();
+    engine_.reset();
+}
+
+std::string Lane::refusal(const DmaRequest& request) const {
+    if (!engine_) return fmt::format("{} is not open, or no engine drives it", request.device);
+    const auto l = engine_->limits();
+    const auto most = std::min<std::uint64_t>(l.max_length, kPayloadBytes);
+    const auto n = request.range.length;
+    if (n < l.min_length || n > most)
+        return fmt::format("{}'s engine copies {} to {} bytes at once, not {}", request.device, l.min_length, most, n);
+    const auto target = request.target.value_or(request.range.start);
+    if (request.range.start.value % l.alignment != 0 || target.value % l.alignment != 0)
+        return fmt::format("{}'s engine copies at multiples of {} bytes", request.device, l.alignment);
+    if (request.range.last() > l.last_address || target + (n - 1) > l.last_address)
+        return fmt::format("{}'s engine reaches {} at most", request.device, hex_str(l.last_address.value));
+    return {};
+}
+
+CopyRequest Lane::prepare(const DmaRequest& request, std::uint64_t sequence) {
+    const auto length = static_cast<std::uint32_t>(request.range.length);
+    switch (request.verb) {
+        case DmaRequest::Verb::write:
+            Arena::stamp(out_.memory.first(length), sequence);
+            return {out_.iova, request.range.start, length, true};
+        case DmaRequest::Verb::read:
+            // Stamps that stand in no buffer: if they are still there afterwards, nothing arrived.
+            Arena::stamp(in_.memory.first(length), sequence);
+            return {request.range.start, in_.iova, length, false};
+        case DmaRequest::Verb::copy: break;
+    }
+    return {request.range.start, request.target.value_or(Iova{}), length, false};
+}
+
+void Lane::start(const DmaRequest& request) {
+    ++busy_;
+    Flight flight{request, arena_.next_sequence(), {}, false};
+    const auto copy = prepare(request, flight.sequence);
+    flight.begin = target_.now();
+    if (!ready_) ready_ = engine_->reset();
+    flight.dead = !ready_;
+    if (ready_) engine_->start(copy);
+    flight_ = std::move(flight);
+}
+
+Lane::Done Lane::wait() {
+    const auto flight = std::move(*flight_);
+    flight_.reset();
+    auto status = Landing::Status::timeout;
+    if (!flight.dead) {
+        status = engine_->wait(engine_->limits().limit);
+        if (status != Landing::Status::done) ready_ = engine_->reset();
+    }
+    // Only now is the device certain to be done with this DMA, whatever it reported.
+    Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, target_.now()}};
+    look(flight, done.landing);
+    --busy_;
+    return done;
+}
+
+void Lane::look(const Flight& flight, Landing& landing) {
+    const auto& r = flight.request;
+    const auto length = r.range.length;
+    const bool alone = busy_ == 1;
+    if (r.verb == DmaRequest::Verb::read) {
+        landing.from = arena_.origin(in_.memory.first(length), r.range.start);
+        return;
+    }
+    if (r.verb == DmaRequest::Verb::write) {
+        auto found = arena_.landed(out_.memory.first(length), r.range.start, alone);
+        landing.lands = std::move(found.places);
+        landing.also = std::move(found.also);
+        return;
+    }
+    // What a copy carried is known only from where it landed: the words that changed.
+    const std::vector<std::byte> unknown(length);
+    auto found = arena_.landed(unknown, *r.target, true);
+    landing.lands = std::move(found.places);
+    landing.also = std::move(found.also);
+    if (landing.lands.size() == 1 && !landing.lands[0].place) return;
+    landing.from = arena_.origin(arena_.content(landing.lands, length), r.range.start, landing.lands);
+    arena_.restamp(landing.lands);
+}
+
+Lane::Done Lane::run(const DmaRequest& request) {
+    start(request);
+    return wait();
+}
+
+void Lane::pump(const DmaRequest& request, std::function<void(const Done&)> report) {
+    stop_ = false;
+    pumped_ = 0;
+    pump_ = std::thread([this, request, report = std::move(report)] {
+        while (!stop_) {
+            report(run(request));
+            ++pumped_;
+        }
+    });
+}
+
+std::uint64_t Lane::halt() {
+    if (!pump_.joinable()) return 0;
+    stop_ = true;
+    pump_.join();
+    return pumped_;
+}
+
+}  // namespace landfall

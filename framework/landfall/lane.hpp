@@ -1,0 +1,75 @@
+// One device doing DMA: its engine, its part of the staging window, and the DMA that is in flight.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "landfall/arena.hpp"
+#include "landfall/target.hpp"
+
+namespace landfall {
+
+class Lane {
+  public:
+    static constexpr std::size_t kEngineBytes = 64U << 10;   ///< rings and descriptors
+    static constexpr std::size_t kPayloadBytes = 16U << 10;  ///< longest DMA, each way
+    static constexpr std::size_t kBytes = kEngineBytes + 2 * kPayloadBytes;
+
+    /// `slice` is kBytes long. `busy` counts the DMAs in flight on all lanes of the run.
+    Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, std::atomic<int>& busy);
+    ~Lane();
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+
+    /// After the device was opened: takes its engine. Before it is closed or reset by hand: lets go of it.
+    void open();
+    void close();
+    /// The device was reset behind the engine's back: it is brought up again before its next DMA.
+    void forget() { ready_ = false; }
+
+    /// Why this device cannot do this DMA at all; empty if it can.
+    [[nodiscard]] std::string refusal(const DmaRequest& request) const;
+
+    struct Done {
+        Landing landing;
+        Interval when;
+    };
+    /// One DMA, seen through. No other may be in flight on this lane.
+    [[nodiscard]] Done run(const DmaRequest& request);
+    void start(const DmaRequest& request);
+    [[nodiscard]] bool in_flight() const { return flight_.has_value(); }
+    [[nodiscard]] Done wait();  ///< only if in_flight()
+
+    /// Repeats the DMA on a thread of its own, `report`ing each, until halt().
+    void pump(const DmaRequest& request, std::function<void(const Done&)> report);
+    /// Returns how many DMAs the pump did.
+    std::uint64_t halt();
+
+  private:
+    struct Flight {
+        DmaRequest request;
+        std::uint64_t sequence = 0;
+        Nanoseconds begin;
+        bool dead = false;  ///< the device could not be brought up, so nothing was started
+    };
+    [[nodiscard]] CopyRequest prepare(const DmaRequest& request, std::uint64_t sequence);
+    void look(const Flight& flight, Landing& landing);
+
+    Target& target_;
+    DeviceId device_;
+    Arena& arena_;
+    StagingSlice slice_;
+    StagingSlice out_, in_;  ///< what a write sends, where a read arrives
+    std::atomic<int>& busy_;
+    std::unique_ptr<Engine> engine_;
+    bool ready_ = false;
+    std::optional<Flight> flight_;
+    std::atomic<bool> stop_{false};
+    std::uint64_t pumped_ = 0;
+    std::thread pump_;
+};
+
+}  // namespace landfall

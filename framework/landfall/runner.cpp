@@ -1,0 +1,279 @@
+#include "landfall/runner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace landfall {
+namespace {
+
+constexpr Iova kBeacon = Runner::kStaging.start;
+constexpr std::uint64_t kBeaconBytes = kPageSize;
+constexpr std::string_view kBeaconPrefix = "beacon.";
+constexpr std::uint64_t kViewBytes = 64;  // the least every engine can copy
+
+// A step named something a step before it failed to make.
+struct Missing {
+    std::string name;
+};
+
+Answer ok() { return Answer{}; }
+Answer failed(Errno e) { return Answer{e, std::nullopt, {}}; }
+
+template <class T>
+Answer answer(const Result<T>& r) {
+    return failed(r.error);
+}
+Answer answer(const Result<std::uint64_t>& r) {
+    return r.ok() ? Answer{{}, r.value, {}} : failed(r.error);
+}
+
+Line timed(Event event, Nanoseconds t) {
+    Line line;
+    line.when = Interval{t, t};
+    line.body = std::move(event);
+    return line;
+}
+
+Line fact_line(Fact fact) {
+    Line line;
+    line.body = std::move(fact);
+    return line;
+}
+
+}  // namespace
+
+Runner::Runner(Target& target, Sink sink)
+    : target_(target), sink_(std::move(sink)), arena_(kStaging.length - kBeaconBytes) {}
+
+Runner::~Runner() = default;
+
+std::vector<Line> Runner::begin() {
+    std::vector<Line> head;
+    std::size_t next = 0;
+    const auto staging = arena_.staging();
+    for (auto& fact : target_.facts()) {
+        if (const auto* d = std::get_if<DeviceFact>(&fact); d != nullptr && d->name != "-") {
+            if ((next + 1) * Lane::kBytes > staging.size())
+                throw LabError(fmt::format("more than {} devices", staging.size() / Lane::kBytes));
+            const DeviceId id{next};
+            const auto offset = next++ * Lane::kBytes;
+            StagingSlice slice{staging.subspan(offset, Lane::kBytes), kBeacon + kBeaconBytes + offset};
+            if (const auto e = target_.iommu().open(id); !e.ok())
+                throw LabError(fmt::format("cannot open {} ({}): {}", d->name, d->bdf.str(), e.str()));
+            auto lane = std::make_unique<Lane>(target_, id, arena_, slice, busy_);
+            lane->open();
+            devices_.emplace(d->name, Known{id, *d, std::move(lane)});
+        }
+        if (const auto* f = std::get_if<TextFact>(&fact); f != nullptr && f->key == "feature")
+            features_.push_back(f->value);
+        head.push_back(fact_line(std::move(fact)));
+    }
+    head.push_back(fact_line(StagingFact{kStaging}));
+    return head;
+}
+
+Line Runner::step(Line line) {
+    Interval when{target_.now(), {}};
+    Outcome outcome;
+    try {
+        outcome = carry_out(*line.step(), when);
+    } catch (const Missing& missing) {
+        outcome = Broken{missing.name + " was never made: the step that should have made it failed"};
+    }
+    if (when.end == Nanoseconds{}) when.end = target_.now();
+    ++steps_;
+    emit_events();
+    line.when = when;
+    line.observed = std::move(outcome);
+    return line;
+}
+
+std::vector<Line> Runner::finish() {
+    for (auto& [name, device] : devices_) device.lane->close();
+    std::vector<Line> tail;
+    for (auto& e : target_.events()) tail.push_back(timed(std::move(e), target_.now()));
+    for (auto& place : arena_.sweep()) tail.push_back(timed(StrayEvent{std::move(place)}, target_.now()));
+    tail.push_back(fact_line(EndFact{steps_}));
+    return tail;
+}
+
+void Runner::emit(Line line) {
+    const std::lock_guard lock(sink_mutex_);
+    sink_(line);
+}
+
+void Runner::emit_events() {
+    for (auto& e : target_.events()) emit(timed(std::move(e), target_.now()));
+}
+
+Runner::Known& Runner::device(const std::string& name) {
+    const auto it = devices_.find(name);
+    if (it == devices_.end()) throw Missing{"device " + name};
+    return it->second;
+}
+
+ObjectId Runner::object(const std::string& name) {
+    const auto it = objects_.find(name);
+    if (it == objects_.end()) throw Missing{name};
+    return it->second.id;
+}
+
+Outcome Runner::carry_out(const Step& step, Interval& when) {
+    auto& iommu = target_.iommu();
+    return std::visit(
+        Overloaded{
+            [&](const Require& s) -> Outcome { return require(s); },
+            [&](const Buffer& s) -> Outcome { return failed(arena_.add(s)); },
+            [&](const Ioas& s) { return make_ioas(s); },
+            [&](const Hwpt& s) { return make_hwpt(s); },
+            [&](const Map& s) { return map(s); },
+            [&](const IoasCopy& s) -> Outcome {
+                const auto r = iommu.copy(object(s.destination), s.iova, object(s.source), s.range, s.access);
+                return r.ok() && !s.iova ? Answer{{}, r.value.value, {}} : answer(r);
+            },
+            [&](const Unmap& s) -> Outcome { return answer(iommu.unmap(object(s.ioas), s.range)); },
+            [&](const Attach& s) -> Outcome { return failed(iommu.attach(device(s.device).id, object(s.domain))); },
+            [&](const Detach& s) -> Outcome { return failed(iommu.detach(device(s.device).id)); },
+            [&](const Destroy& s) { return destroy(s); },
+            [&](const DeviceControl& s) { return control(s); },
+            [&](const Ranges& s) -> Outcome {
+                auto r = iommu.ranges(object(s.ioas));
+                return Answer{r.error, std::nullopt, std::move(r.value)};
+            },
+            [&](const Allow& s) -> Outcome { return failed(iommu.allow(object(s.ioas), s.ranges)); },
+            [&](const Option& s) -> Outcome { return failed(iommu.huge_pages(object(s.ioas), s.huge_pages)); },
+            [&](const Dma& s) { return dma(s, when); },
+            [&](const Start& s) { return start(s); },
+            [&](const Wait& s) { return wait(s, when); },
+            [&](const Pump& s) { return pump(s); },
+            [&](const Halt& s) -> Outcome { return Answer{{}, device(s.device).lane->halt(), {}}; },
+            [&](const View& s) { return view(s, when); },
+            [&](const Sleep& s) -> Outcome {
+                target_.sleep(s.duration);
+                return ok();
+            },
+        },
+        step);
+}
+
+Outcome Runner::require(const Require& step) {
+    const auto group = [&](const std::string& name) { return device(name).fact.group; };
+    switch (step.kind) {
+        case Require::Kind::same_group:
+        case Require::Kind::different_groups: {
+            const bool same = step.kind == Require::Kind::same_group;
+            for (std::size_t i = 0; i < step.names.size(); ++i)
+                for (std::size_t j = i + 1; j < step.names.size(); ++j)
+                    if ((group(step.names[i]) == group(step.names[j])) != same)
+                        return Unmet{fmt::format("{} is in iommu_group {}, {} in {}", step.names[i],
+                                                 group(step.names[i]), step.names[j], group(step.names[j]))};
+            return ok();
+        }
+        case Require::Kind::engine:
+            if (device(step.names[0]).fact.engine == step.names[1]) return ok();
+            return Unmet{fmt::format("{} is driven by engine {}", step.names[0], device(step.names[0]).fact.engine)};
+        case Require::Kind::feature:
+            if (std::ranges::find(features_, step.names[0]) != features_.end()) return ok();
+            return Unmet{fmt::format("this rig lacks {}", step.names[0])};
+    }
+    return ok();
+}
+
+Outcome Runner::make_ioas(const Ioas& step) {
+    auto& iommu = target_.iommu();
+    const auto made = iommu.ioas_alloc();
+    if (!made.ok()) return failed(made.error);
+    objects_.emplace(step.name, Space{made.value, false});
+    if (step.bare) return ok();
+    const Buffer beacon{std::string(kBeaconPrefix) + step.name, kBeaconBytes, false, false, false, 0};
+    if (const auto e = arena_.add(beacon); !e.ok()) return Broken{"no memory for a beacon: " + e.str()};
+    const auto memory = arena_.staging();
+    const auto at = kBeacon + kBeaconBytes;
+    auto r = iommu.map(made.value, kBeacon, arena_.memory({beacon.name, std::nullopt}, false), {true, true});
+    if (r.ok()) r = iommu.map(made.value, at, {memory.data(), memory.size(), -1, 0}, {true, true});
+    return failed(r.error);
+}
+
+Outcome Runner::make_hwpt(const Hwpt& step) {
+    const auto r = target_.iommu().hwpt_alloc(device(step.device).id, object(step.ioas));
+    if (r.ok()) objects_.emplace(step.name, Space{r.value, true});
+    return failed(r.error);
+}
+
+Outcome Runner::map(const Map& step) {
+    const auto memory = arena_.memory(step.memory, step.file);
+    const auto r = target_.iommu().map(object(step.ioas), step.iova, memory, step.access);
+    return r.ok() && !step.iova ? Answer{{}, r.value.value, {}} : answer(r);
+}
+
+// A destroyed name stays known: using its id again is a question worth asking the kernel (ENOENT).
+Outcome Runner::destroy(const Destroy& step) { return failed(target_.iommu().destroy(object(step.object))); }
+
+Outcome Runner::control(const DeviceControl& step) {
+    auto& d = device(step.device);
+    switch (step.verb) {
+        case DeviceControl::Verb::open: {
+            const auto e = target_.iommu().open(d.id);
+            if (e.ok()) d.lane->open();
+            return failed(e);
+        }
+        case DeviceControl::Verb::close:
+            d.lane->close();
+            return failed(target_.iommu().close(d.id));
+        case DeviceControl::Verb::reset: {
+            const auto e = target_.iommu().reset(d.id);
+            d.lane->forget();
+            return failed(e);
+        }
+    }
+    return ok();
+}
+
+Outcome Runner::dma(const Dma& step, Interval& when) {
+    auto& lane = *device(step.request.device).lane;
+    if (auto why = lane.refusal(step.request); !why.empty()) return Unmet{std::move(why)};
+    auto done = lane.run(step.request);
+    when = done.when;
+    return std::move(done.landing);
+}
+
+Outcome Runner::start(const Start& step) {
+    auto& lane = *device(step.request.device).lane;
+    if (auto why = lane.refusal(step.request); !why.empty()) return Unmet{std::move(why)};
+    lane.start(step.request);
+    return ok();
+}
+
+Outcome Runner::wait(const Wait& step, Interval& when) {
+    auto& lane = *device(step.device).lane;
+    if (!lane.in_flight()) return Broken{step.device + " has no DMA in flight: its start did not happen"};
+    auto done = lane.wait();
+    when.end = done.when.end;
+    return std::move(done.landing);
+}
+
+Outcome Runner::pump(const Pump& step) {
+    auto& lane = *device(step.request.device).lane;
+    if (auto why = lane.refusal(step.request); !why.empty()) return Unmet{std::move(why)};
+    lane.pump(step.request, [this, request = step.request](const Lane::Done& done) {
+        auto line = timed(DmaEvent{request}, done.when.end);
+        line.when = done.when;
+        line.observed = done.landing;
+        emit(std::move(line));
+    });
+    return ok();
+}
+
+Outcome Runner::view(const View& step, Interval& when) {
+    auto& lane = *device(step.device).lane;
+    const DmaRequest probe{step.device, DmaRequest::Verb::read, {kBeacon, kViewBytes}, std::nullopt};
+    if (auto why = lane.refusal(probe); !why.empty()) return Unmet{std::move(why)};
+    const auto done = lane.run(probe);
+    when = done.when;
+    const auto& from = done.landing.from;
+    if (from.size() != 1 || !from[0].place || !from[0].place->buffer.starts_with(kBeaconPrefix)) return Sighting{};
+    return Sighting{from[0].place->buffer.substr(kBeaconPrefix.size())};
+}
+
+}  // namespace landfall

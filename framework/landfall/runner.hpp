@@ -1,0 +1,80 @@
+// Carries out steps on a target and writes down what happened. Judges nothing.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "landfall/arena.hpp"
+#include "landfall/lane.hpp"
+#include "landfall/target.hpp"
+
+namespace landfall {
+
+class Runner {
+  public:
+    /// IOVA window every IOAS that is not bare maps: one beacon page of its own, then the staging memory.
+    static constexpr IovaRange kStaging{Iova{0x7000'0000}, 1U << 20};
+
+    using Sink = std::function<void(const Line&)>;
+    /// `sink` is called for events, from any thread, never two at a time.
+    Runner(Target& target, Sink sink);
+    ~Runner();
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
+
+    /// Opens every device and returns the head of the trace; its last line is the staging fact.
+    /// Throws LabError if a device cannot be opened.
+    [[nodiscard]] std::vector<Line> begin();
+
+    /// Carries out one step: the same line with its times and outcome. Whatever the step is, it returns.
+    [[nodiscard]] Line step(Line line);
+
+    /// Stops what still runs and returns the last lines: late events, bytes that strayed, `end`.
+    [[nodiscard]] std::vector<Line> finish();
+
+  private:
+    struct Space {
+        ObjectId id;
+        bool hwpt = false;
+    };
+    struct Known {
+        DeviceId id;
+        DeviceFact fact;
+        std::unique_ptr<Lane> lane;
+    };
+
+    [[nodiscard]] Outcome carry_out(const Step& step, Interval& when);
+    [[nodiscard]] Outcome require(const Require& step);
+    [[nodiscard]] Outcome make_ioas(const Ioas& step);
+    [[nodiscard]] Outcome make_hwpt(const Hwpt& step);
+    [[nodiscard]] Outcome map(const Map& step);
+    [[nodiscard]] Outcome destroy(const Destroy& step);
+    [[nodiscard]] Outcome control(const DeviceControl& step);
+    [[nodiscard]] Outcome dma(const Dma& step, Interval& when);
+    [[nodiscard]] Outcome start(const Start& step);
+    [[nodiscard]] Outcome wait(const Wait& step, Interval& when);
+    [[nodiscard]] Outcome pump(const Pump& step);
+    [[nodiscard]] Outcome view(const View& step, Interval& when);
+
+    [[nodiscard]] Known& device(const std::string& name);
+    [[nodiscard]] ObjectId object(const std::string& name);
+    void emit(Line line);
+    void emit_events();
+
+    Target& target_;
+    Sink sink_;
+    std::mutex sink_mutex_;
+    Arena arena_;
+    std::vector<std::string> features_;
+    std::map<std::string, Space, std::less<>> objects_;
+    std::atomic<int> busy_{0};
+    std::uint64_t steps_ = 0;
+    std::map<std::string, Known, std::less<>> devices_;  ///< last: engines stop before memory goes
+};
+
+}  // namespace landfall
