@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,7 +124,8 @@ class Child {
     /// Waits until it has ended by itself, which may be after it closed its output. False: not by the
     /// deadline.
     [[nodiscard]] bool ended_by(Clock::time_point deadline) const {
-        const Fd process(pidfd_open(pid_, 0));
+        // glibc 2.36 declares pidfd_open() without C linkage
+        const Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
         return wait_readable(process.get(), deadline);
     }
     int reap() {
