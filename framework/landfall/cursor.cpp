@@ -13,7 +13,7 @@ bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
-    const bool hex = text.starts_with("0x") || text.starts_with("0X");
+    const bool hex = text.starts_with("0x");
     if (hex) text.remove_prefix(2);
     std::uint64_t v = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v, hex ? 16 : 10);
@@ -49,6 +49,17 @@ std::optional<IovaRange> parse_range(std::string_view text) {
     const auto length = parse_size(text.substr(plus + 1));
     if (!start || !length || *length == 0 || *start + (*length - 1) < *start) return std::nullopt;
     return IovaRange{Iova{*start}, *length};
+}
+
+std::string excerpt(std::string_view text) {
+    constexpr std::size_t kShow = 60;
+    std::string out;
+    for (const char c : text.substr(0, kShow)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7f) out += fmt::format("\\x{:02x}", byte);
+        else out += c;
+    }
+    return text.size() > kShow ? out + "..." : out;
 }
 
 std::string_view Cursor::token_at(std::size_t position) const {
@@ -197,10 +208,7 @@ void Cursor::fail_here(std::string_view expected) const {
 }
 
 void Cursor::fail_at(std::size_t position, std::string_view found, std::string_view expected) const {
-    constexpr std::size_t kShow = 60;
-    std::string shown(found.substr(0, kShow));
-    if (found.size() > kShow) shown += "...";
-    throw TextError({file_, line_, static_cast<unsigned>(position + 1)}, shown, std::string(expected));
+    throw TextError({file_, line_, static_cast<unsigned>(position + 1)}, excerpt(found), std::string(expected));
 }
 
 }  // namespace landfall

@@ -54,6 +54,8 @@ class Cursor {
     std::size_t position_ = 0, last_ = 0;
 };
 
+/// The start of a text as a message may show it: short, and printable ASCII whatever stood there.
+[[nodiscard]] std::string excerpt(std::string_view text);
 /// Parses "4K", "0x1000", "12": bytes. nullopt if it is not a number or does not fit 64 bits.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 /// Parses "0x200000+4K". nullopt if it is no range, is empty or wraps.

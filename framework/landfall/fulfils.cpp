@@ -5,12 +5,14 @@
 namespace landfall {
 namespace {
 
-// A bare name stands for any bytes of the buffer, a slice for exactly those.
+// A bare name stands for any bytes of the buffer, a slice for exactly those. What was observed is bare when it was the
+// whole buffer: that begins at byte 0, and is as long as the slice because both are as long as the DMA.
 bool segment_fulfils(const Segment& observed, const Segment& expected) {
     if (observed.place.has_value() != expected.place.has_value()) return false;
     if (!observed.place) return expected.length == 0 || expected.length == observed.length;
     if (observed.place->buffer != expected.place->buffer) return false;
-    return !expected.place->span || observed.place->span == expected.place->span;
+    if (!expected.place->span) return true;
+    return observed.place->span ? observed.place->span == expected.place->span : expected.place->span->offset == 0;
 }
 
 bool segments_fulfil(const std::vector<Segment>& observed, const std::vector<Segment>& expected) {

@@ -179,7 +179,10 @@ inline constexpr std::size_t kMaxLine = 64 * 1024;
 [[nodiscard]] std::string print(const IovaRange& range);
 [[nodiscard]] std::string quote(std::string_view text);
 
-/// Reduces a line of a trace to the scenario it came from: no times, no observed outcome; events and facts vanish
+/// False for what only a run adds: facts and events. A comment behind one is somebody's note and stays.
+[[nodiscard]] bool in_scenario(const Line& line);
+
+/// Reduces a line of a trace to the scenario it came from: no times, no observed outcome; facts and events vanish
 /// into an empty line.
 [[nodiscard]] Line as_scenario(Line line);
 

@@ -369,6 +369,10 @@ Line parse_line(std::string_view text, const std::string& file, unsigned number)
     return line;
 }
 
+bool in_scenario(const Line& line) {
+    return (line.fact() == nullptr && line.event() == nullptr) || !line.comment.empty();
+}
+
 Line as_scenario(Line line) {
     line.when.reset();
     line.observed.reset();

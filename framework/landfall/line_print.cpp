@@ -32,7 +32,7 @@ std::string print_landing(const Landing& l) {
     if (l.seq) out += fmt::format(" seq {}", *l.seq);
     if (!l.from.empty()) out += print_segments("from", "nothing", l.from);
     if (!l.lands.empty()) out += print_segments("lands", "nowhere", l.lands);
-    if (!l.also.empty()) out += print_segments("also", "nowhere", l.also);
+    if (!l.also.empty()) out += print_segments("also", {}, l.also);
     return out.empty() ? out : out.substr(1);
 }
 

@@ -8,13 +8,14 @@
 #include <iostream>
 #include <sstream>
 
+#include "landfall/cursor.hpp"
 #include "landfall/validate.hpp"
 
 namespace landfall {
 namespace {
 
-// Length of the UTF-8 sequence that starts at text[i], 0 if there is no valid one (RFC 3629: no overlong forms, no
-// surrogates, nothing past U+10FFFF).
+// Length of the UTF-8 sequence that starts at text[i], 0 if there is no valid one (RFC 3629: no overlong
+// forms, no surrogates, nothing past U+10FFFF).
 std::size_t utf8_length(std::string_view text, std::size_t i) {
     const auto byte = [&](std::size_t k) -> unsigned {
         return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U;
@@ -27,8 +28,10 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
     const unsigned b = byte(0), c = byte(1);
     if (b < 0x80) return b == 0 ? 0 : 1;
     if (b >= 0xc2 && b <= 0xdf) return tail(1) ? 2 : 0;
-    if (b >= 0xe0 && b <= 0xef) return tail(2) && !(b == 0xe0 && c < 0xa0) && !(b == 0xed && c > 0x9f) ? 3 : 0;
-    if (b >= 0xf0 && b <= 0xf4) return tail(3) && !(b == 0xf0 && c < 0x90) && !(b == 0xf4 && c > 0x8f) ? 4 : 0;
+    if (b >= 0xe0 && b <= 0xef)
+        return tail(2) && !(b == 0xe0 && c < 0xa0) && !(b == 0xed && c > 0x9f) ? 3 : 0;
+    if (b >= 0xf0 && b <= 0xf4)
+        return tail(3) && !(b == 0xf0 && c < 0x90) && !(b == 0xf4 && c > 0x8f) ? 4 : 0;
     return 0;
 }
 
@@ -49,9 +52,12 @@ Scenario read_lines(std::istream& in, std::string file, bool whole) {
     std::string text;
     while (reader.next(text)) {
         if (whole && reader.cut())
-            throw TextError({scenario.file, reader.number(), static_cast<unsigned>(text.size() + 1)}, "end of file",
+            throw TextError({scenario.file, reader.number(), static_cast<unsigned>(text.size() + 1)},
+                            "end of file",
                             "a newline: the file ends inside a line, so it may have been cut short");
-        auto line = as_scenario(parse_line(text, scenario.file, reader.number()));
+        auto line = parse_line(text, scenario.file, reader.number());
+        if (!in_scenario(line)) continue;
+        line = as_scenario(std::move(line));
         if (line.step() != nullptr) validator.step(line, text);
         scenario.lines.push_back(std::move(line));
     }
@@ -61,25 +67,29 @@ Scenario read_lines(std::istream& in, std::string file, bool whole) {
 
 }  // namespace
 
-bool LineReader::next(std::string& text) {
+bool LineReader::take_line(std::string& text) {
     text.clear();
-    if (cut_) return false;
     auto* buffer = in_.rdbuf();
     for (int c = buffer->sbumpc(); c != std::char_traits<char>::eof(); c = buffer->sbumpc()) {
-        if (c == '\n') {
-            ++number_;
-            require_text(text, file_, number_);
-            return true;
-        }
+        if (c == '\n') return true;
         if (text.size() == kMaxLine)
-            throw TextError({file_, number_ + 1, 0}, text.substr(0, 20) + "...",
+            throw TextError({file_, number_ + 1, 0}, excerpt(text),
                             "a line of at most " + size_str(kMaxLine) + " bytes");
         text += static_cast<char>(c);
     }
-    if (text.empty()) return false;
-    cut_ = true;
+    cut_ = !text.empty();
+    return cut_;
+}
+
+bool LineReader::next(std::string& text) {
+    try {
+        if (cut_ || !take_line(text)) return false;
+    } catch (const std::ios_base::failure& e) {  // the file opened, but cannot be read
+        throw TextError({file_, number_ + 1, 0}, e.what(), "a readable file");
+    }
     ++number_;
     require_text(text, file_, number_);
+    if (text.ends_with('\r')) text.pop_back();
     return true;
 }
 
@@ -121,8 +131,9 @@ std::vector<std::string> Scenario::devices() const {
 std::string Scenario::title() const {
     for (const auto& line : lines) {
         if (line.step() != nullptr) break;
-        const auto first = line.comment.find_first_not_of(' ');
-        if (first != std::string::npos) return line.comment.substr(first);
+        const auto first = line.comment.find_first_not_of(" \t");
+        if (first == std::string::npos) continue;
+        return line.comment.substr(first, line.comment.find_last_not_of(" \t") + 1 - first);
     }
     return {};
 }

@@ -46,6 +46,8 @@ class LineReader {
     [[nodiscard]] bool cut() const { return cut_; }
 
   private:
+    bool take_line(std::string& text);
+
     std::istream& in_;
     std::string file_;
     unsigned number_ = 0;

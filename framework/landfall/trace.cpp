@@ -44,8 +44,7 @@ std::string Trace::print() const {
 Scenario Trace::scenario() const {
     Scenario s{file, {}};
     for (const auto& line : lines) {
-        if (line.step() == nullptr && line.comment.empty()) continue;
-        s.lines.push_back(as_scenario(line));
+        if (in_scenario(line)) s.lines.push_back(as_scenario(line));
     }
     return s;
 }

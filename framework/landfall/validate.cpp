@@ -3,150 +3,227 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace landfall {
+namespace {
+
+// Words of the outcomes; a buffer or an IOAS of such a name could not be told from them.
+constexpr std::array<std::string_view, 6> kReserved{"from", "lands", "also", "nowhere", "nothing", "seq"};
+
+// 1-based column at which `word` stands as a word of its own, 0 if it is not in the text as such.
+unsigned column_of(std::string_view text, std::string_view word) {
+    const auto ends_word = [](char c) { return c == ' ' || c == '\t' || c == '[' || c == '#'; };
+    for (auto at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+        const auto behind = at + word.size();
+        if ((at == 0 || text[at - 1] == ' ' || text[at - 1] == '\t') &&
+            (behind == text.size() || ends_word(text[behind])))
+            return static_cast<unsigned>(at + 1);
+    }
+    return 0;
+}
+
+std::string str(DmaRequest::Verb verb) {
+    return verb == DmaRequest::Verb::write ? "write" : verb == DmaRequest::Verb::read ? "read" : "copy";
+}
+
+}  // namespace
 
 std::vector<std::string> devices_of(const Step& step) {
     using Names = std::vector<std::string>;
-    return std::visit(
-        Overloaded{
-            [](const Require& s) {
-                if (s.kind == Require::Kind::feature) return Names{};
-                return s.kind == Require::Kind::engine ? Names{s.names[0]} : s.names;
-            },
-            [](const Hwpt& s) { return Names{s.device}; },
-            [](const Attach& s) { return Names{s.device}; },
-            [](const Detach& s) { return Names{s.device}; },
-            [](const DeviceControl& s) { return Names{s.device}; },
-            [](const Dma& s) { return Names{s.request.device}; },
-            [](const Start& s) { return Names{s.request.device}; },
-            [](const Pump& s) { return Names{s.request.device}; },
-            [](const Wait& s) { return Names{s.device}; },
-            [](const Halt& s) { return Names{s.device}; },
-            [](const View& s) { return Names{s.device}; },
-            [](const auto&) { return Names{}; },
-        },
-        step);
+    return std::visit(Overloaded{
+                          [](const Require& s) {
+                              if (s.kind == Require::Kind::feature) return Names{};
+                              return s.kind == Require::Kind::engine ? Names{s.names[0]} : s.names;
+                          },
+                          [](const Hwpt& s) { return Names{s.device}; },
+                          [](const Attach& s) { return Names{s.device}; },
+                          [](const Detach& s) { return Names{s.device}; },
+                          [](const DeviceControl& s) { return Names{s.device}; },
+                          [](const Dma& s) { return Names{s.request.device}; },
+                          [](const Start& s) { return Names{s.request.device}; },
+                          [](const Pump& s) { return Names{s.request.device}; },
+                          [](const Wait& s) { return Names{s.device}; },
+                          [](const Halt& s) { return Names{s.device}; },
+                          [](const View& s) { return Names{s.device}; },
+                          [](const auto&) { return Names{}; },
+                      },
+                      step);
 }
 
-void Validator::fail(const Line& line, const std::string& found, const std::string& expected) const {
-    const auto at = text_.find(found);
-    throw TextError({file_, line.number, at == std::string_view::npos ? 0 : static_cast<unsigned>(at + 1)}, found,
-                    expected);
+void Validator::fail(const std::string& found, const std::string& expected) const {
+    throw TextError({file_, line_, column_of(text_, found)}, found, expected);
 }
 
-void Validator::declare(const Line& line, Known known) {
-    for (const auto& k : known_)
-        if (k.name == known.name) fail(line, known.name, "a name that is not in use yet");
+void Validator::fail_expectation(const Outcome& found, const std::string& expected) const {
+    auto at = text_.find("=>");
+    at = at == std::string_view::npos ? at : text_.find_first_not_of(" \t", at + 2);
+    const auto column = at == std::string_view::npos ? 0 : static_cast<unsigned>(at + 1);
+    throw TextError({file_, line_, column}, print(found), expected);
+}
+
+void Validator::declare(Known known) {
+    if (std::ranges::find(kReserved, known.name) != kReserved.end())
+        fail(known.name, "a name that is no word of an outcome");
+    if (known.name.starts_with("beacon.")) fail(known.name, "another name: those are of the lab's own beacons");
+    if (std::ranges::find(known_, known.name, &Known::name) != known_.end())
+        fail(known.name, "a name that is not in use yet");
     known_.push_back(std::move(known));
 }
 
-void Validator::use(const Line& line, const std::string& name, std::initializer_list<Kind> kinds, const char* what) {
-    for (const auto& k : known_) {
-        if (k.name != name) continue;
-        if (std::ranges::find(kinds, k.kind) == kinds.end()) fail(line, name, what);
-        return;
+const Validator::Known& Validator::use(const std::string& name, std::initializer_list<Kind> kinds,
+                                       const char* what) {
+    const auto it = std::ranges::find(known_, name, &Known::name);
+    if (it != known_.end()) {
+        if (std::ranges::find(kinds, it->kind) == kinds.end()) fail(name, what);
+        return *it;
     }
     // Devices are declared by the rig; the first use in a scenario makes the name a device's.
-    if (kinds.size() == 1 && *kinds.begin() == Kind::device) {
-        known_.push_back({name, Kind::device, {}});
-        return;
-    }
-    fail(line, name, fmt::format("{} declared on an earlier line", what));
+    if (kinds.size() != 1 || *kinds.begin() != Kind::device)
+        fail(name, fmt::format("{} declared on an earlier line", what));
+    return known_.emplace_back(Known{name, Kind::device, {}});
 }
 
-const Buffer& Validator::buffer(const Line& line, const BufferSlice& slice) {
-    use(line, slice.buffer, {Kind::buffer}, "a buffer");
-    const auto it = std::ranges::find(known_, slice.buffer, &Known::name);
-    const auto size = it->buffer.size;
-    if (slice.span && (slice.span->offset > size || slice.span->length > size - slice.span->offset))
-        fail(line, print(slice), fmt::format("a slice inside the buffer's {} bytes", size));
-    return it->buffer;
+const Buffer& Validator::use_buffer(const BufferSlice& slice) {
+    const auto& buffer = use(slice.buffer, {Kind::buffer}, "a buffer").buffer;
+    if (slice.span &&
+        (slice.span->offset > buffer.size || slice.span->length > buffer.size - slice.span->offset))
+        fail(slice.buffer, fmt::format("a slice inside its {} bytes, not {}", buffer.size, print(slice)));
+    return buffer;
 }
 
-void Validator::map(const Line& line, const Map& step) {
-    use(line, step.ioas, {Kind::ioas}, "an IOAS");
-    const auto& memory = buffer(line, step.memory);
-    if (step.file && !memory.memfd) fail(line, step.memory.buffer, "a buffer declared with memfd, as map-file needs");
+void Validator::map(const Map& step) {
+    use_ioas(step.ioas);
+    const auto& memory = use_buffer(step.memory);
+    if (step.file && !memory.memfd)
+        fail(step.memory.buffer, "a buffer declared with memfd, as map-file needs");
 }
 
-void Validator::busy(const Line& line, const std::string& device, bool pump) {
+void Validator::idle(const std::string& device) const {
     for (const auto& b : busy_)
-        if (b.device == device)
-            fail(line, device, fmt::format("no second DMA of a device that line {} left running", b.line));
-    busy_.push_back({device, pump, line.number});
+        if (b.request.device == device)
+            fail(device, fmt::format("a device without the DMA that line {} left running", b.line));
 }
 
-void Validator::idle(const Line& line, const std::string& device, bool pump) {
-    const auto it = std::ranges::find_if(busy_, [&](const Busy& b) { return b.device == device && b.pump == pump; });
-    if (it == busy_.end()) fail(line, device, pump ? "a device that a pump runs on" : "a device with a DMA started");
+void Validator::begin(const DmaRequest& request, bool pump) {
+    idle(request.device);
+    busy_.push_back({request, pump, line_});
+}
+
+DmaRequest Validator::end(const std::string& device, bool pump) {
+    const auto it = std::ranges::find_if(
+        busy_, [&](const Busy& b) { return b.request.device == device && b.pump == pump; });
+    if (it == busy_.end())
+        fail(device, pump ? "a device that a pump runs on" : "a device with a DMA started");
+    auto request = std::move(it->request);
     busy_.erase(it);
+    return request;
 }
 
-void Validator::expectation(const Line& line) const {
-    if (!line.expected) return;
-    const auto& step = *line.step();
-    const auto& e = *line.expected;
-    if (std::holds_alternative<Unmet>(e) || std::holds_alternative<Broken>(e))
-        fail(line, print(e), "an outcome of the kernel or of a device");
-    const bool sighting = std::holds_alternative<View>(step);
-    const bool landing = std::holds_alternative<Dma>(step) || std::holds_alternative<Wait>(step);
-    if (std::holds_alternative<Sighting>(e) != sighting) fail(line, print(e), sighting ? "sees NAME or sees nothing"
-                                                                                       : "no 'sees' but behind view");
-    if (std::holds_alternative<Landing>(e) != landing)
-        fail(line, print(e), landing ? "lands, nowhere, from or nothing" : "ok or an errno");
-    if (const auto* dma = std::get_if<Dma>(&step)) {
-        const auto& l = std::get<Landing>(e);
-        if (dma->request.verb == DmaRequest::Verb::write && !l.from.empty())
-            fail(line, print(e), "lands or nowhere behind a write");
-        if (dma->request.verb == DmaRequest::Verb::read && !l.lands.empty())
-            fail(line, print(e), "from or nothing behind a read");
+// Closing a device sees its DMA through, and resetting it pulls the engine from under a pump.
+void Validator::control(const DeviceControl& step) const {
+    if (step.verb == DeviceControl::Verb::close) idle(step.device);
+    for (const auto& b : busy_)
+        if (b.pump && b.request.device == step.device) idle(step.device);
+}
+
+void Validator::expectation(const Step& step, const Outcome& expected) {
+    const auto* dma = std::get_if<Dma>(&step);
+    const bool landing = dma != nullptr || std::holds_alternative<Wait>(step);
+    if (std::holds_alternative<View>(step)) {
+        const auto* sighting = std::get_if<Sighting>(&expected);
+        if (sighting == nullptr) fail_expectation(expected, "sees NAME or sees nothing");
+        if (sighting->ioas) use_ioas(*sighting->ioas);
+    } else if (landing) {
+        const auto* wanted = std::get_if<Landing>(&expected);
+        if (wanted == nullptr) fail_expectation(expected, "lands, nowhere, from or nothing");
+        expected_landing(dma != nullptr ? dma->request : ended_, *wanted);
+    } else {
+        const auto* answer = std::get_if<Answer>(&expected);
+        if (answer == nullptr) fail_expectation(expected, "ok or an errno such as EINVAL");
+        expected_answer(step, *answer);
     }
+}
+
+void Validator::expected_answer(const Step& step, const Answer& expected) const {
+    const auto* map = std::get_if<Map>(&step);
+    const auto* copy = std::get_if<IoasCopy>(&step);
+    const bool valued = std::holds_alternative<Unmap>(step) || (map != nullptr && !map->iova) ||
+                        (copy != nullptr && !copy->iova);
+    if (expected.value && !valued)
+        fail_expectation(expected, "no value: only unmap and an automatic IOVA answer one");
+    if (!expected.ranges.empty() && !std::holds_alternative<Ranges>(step))
+        fail_expectation(expected, "no ranges: only the step ranges answers them");
+}
+
+void Validator::expected_landing(const DmaRequest& request, const Landing& expected) {
+    const bool reads = request.verb != DmaRequest::Verb::write,
+               writes = request.verb != DmaRequest::Verb::read;
+    if (!reads && !expected.from.empty()) fail_expectation(expected, "lands or nowhere behind a write");
+    if (!writes && !(expected.lands.empty() && expected.also.empty()))
+        fail_expectation(expected, "from or nothing behind a read");
+    for (const auto* segments : {&expected.from, &expected.lands}) {
+        expected_segments(*segments);
+        const bool exact = !segments->empty() &&
+                           std::ranges::all_of(*segments, [](const Segment& s) { return s.length != 0; });
+        std::uint64_t total = 0;
+        for (const auto& s : *segments) total += s.length;
+        if (exact && total != request.range.length)
+            fail_expectation(expected, fmt::format("pieces of {} bytes together, as the {} has",
+                                                   request.range.length, str(request.verb)));
+    }
+    expected_segments(expected.also);
+}
+
+void Validator::expected_segments(const std::vector<Segment>& segments) {
+    for (const auto& s : segments)
+        if (s.place) use_buffer(*s.place);
 }
 
 void Validator::step(const Line& line, std::string_view text) {
+    line_ = line.number;
     text_ = text;
-    for (const auto& name : devices_of(*line.step())) use(line, name, {Kind::device}, "a device");
+    for (const auto& name : devices_of(*line.step())) use(name, {Kind::device}, "a device");
     std::visit(Overloaded{
-                   [&](const Buffer& s) { declare(line, {s.name, Kind::buffer, s}); },
-                   [&](const Ioas& s) { declare(line, {s.name, Kind::ioas, {}}); },
+                   [&](const Buffer& s) {
+                       declare({s.name, Kind::buffer, s});
+                   },
+                   [&](const Ioas& s) {
+                       declare({s.name, Kind::ioas, {}});
+                   },
                    [&](const Hwpt& s) {
-                       use(line, s.ioas, {Kind::ioas}, "an IOAS");
-                       declare(line, {s.name, Kind::hwpt, {}});
+                       use_ioas(s.ioas);
+                       declare({s.name, Kind::hwpt, {}});
                    },
-                   [&](const Map& s) { map(line, s); },
+                   [&](const Map& s) { map(s); },
                    [&](const IoasCopy& s) {
-                       use(line, s.destination, {Kind::ioas}, "an IOAS");
-                       use(line, s.source, {Kind::ioas}, "an IOAS");
+                       use_ioas(s.destination);
+                       use_ioas(s.source);
                    },
-                   [&](const Unmap& s) { use(line, s.ioas, {Kind::ioas}, "an IOAS"); },
-                   [&](const Attach& s) { use(line, s.domain, {Kind::ioas, Kind::hwpt}, "an IOAS or HWPT"); },
-                   [&](const Destroy& s) { use(line, s.object, {Kind::ioas, Kind::hwpt}, "an IOAS or HWPT"); },
-                   [&](const Ranges& s) { use(line, s.ioas, {Kind::ioas}, "an IOAS"); },
-                   [&](const Allow& s) { use(line, s.ioas, {Kind::ioas}, "an IOAS"); },
-                   [&](const Option& s) { use(line, s.ioas, {Kind::ioas}, "an IOAS"); },
-                   [&](const Dma& s) {
-                       busy(line, s.request.device, false);
-                       busy_.pop_back();
-                   },
-                   [&](const Start& s) { busy(line, s.request.device, false); },
-                   [&](const Wait& s) { idle(line, s.device, false); },
-                   [&](const Pump& s) { busy(line, s.request.device, true); },
-                   [&](const Halt& s) { idle(line, s.device, true); },
-                   [&](const View& s) {
-                       busy(line, s.device, false);
-                       busy_.pop_back();
-                   },
+                   [&](const Unmap& s) { use_ioas(s.ioas); },
+                   [&](const Attach& s) { use_domain(s.domain); },
+                   [&](const Destroy& s) { use_domain(s.object); },
+                   [&](const DeviceControl& s) { control(s); },
+                   [&](const Ranges& s) { use_ioas(s.ioas); },
+                   [&](const Allow& s) { use_ioas(s.ioas); },
+                   [&](const Option& s) { use_ioas(s.ioas); },
+                   [&](const Dma& s) { idle(s.request.device); },
+                   [&](const View& s) { idle(s.device); },
+                   [&](const Start& s) { begin(s.request, false); },
+                   [&](const Pump& s) { begin(s.request, true); },
+                   [&](const Wait& s) { ended_ = end(s.device, false); },
+                   [&](const Halt& s) { static_cast<void>(end(s.device, true)); },
                    [](const auto&) {},
                },
                *line.step());
-    expectation(line);
+    if (line.expected) expectation(*line.step(), *line.expected);
 }
 
 void Validator::finish() const {
-    if (!busy_.empty())
-        throw TextError({file_, busy_.front().line, 0}, busy_.front().device,
-                        busy_.front().pump ? "a halt for this pump further down" : "a wait for this start further down");
+    if (busy_.empty()) return;
+    const auto& b = busy_.front();
+    throw TextError({file_, b.line, 0}, b.request.device,
+                    b.pump ? "a halt for this pump further down" : "a wait for this start further down");
 }
 
 }  // namespace landfall

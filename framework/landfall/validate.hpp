@@ -1,7 +1,9 @@
 // What can be told about a scenario without running it.
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "landfall/scenario.hpp"
@@ -11,8 +13,8 @@ namespace landfall {
 /// The devices a step names, in order.
 [[nodiscard]] std::vector<std::string> devices_of(const Step& step);
 
-/// Checks step by step: names (declared once, before use, of the right kind), slices within their buffers, start/wait
-/// and pump/halt in pairs, and expectations that the step could have. Throws TextError.
+/// Checks step by step: names (declared once, before use, of the right kind), slices within their buffers,
+/// start/wait and pump/halt in pairs, and expectations that the step could meet. Throws TextError.
 class Validator {
   public:
     explicit Validator(std::string file) : file_(std::move(file)) {}
@@ -29,23 +31,33 @@ class Validator {
         Buffer buffer;  ///< only for Kind::buffer
     };
     struct Busy {
-        std::string device;
+        DmaRequest request;
         bool pump;
         unsigned line;
     };
-    [[noreturn]] void fail(const Line& line, const std::string& found, const std::string& expected) const;
-    void declare(const Line& line, Known known);
-    void use(const Line& line, const std::string& name, std::initializer_list<Kind> kinds, const char* what);
-    const Buffer& buffer(const Line& line, const BufferSlice& slice);
-    void map(const Line& line, const Map& step);
-    void expectation(const Line& line) const;
-    void busy(const Line& line, const std::string& device, bool pump);
-    void idle(const Line& line, const std::string& device, bool pump);
+    [[noreturn]] void fail(const std::string& found, const std::string& expected) const;
+    [[noreturn]] void fail_expectation(const Outcome& found, const std::string& expected) const;
+    void declare(Known known);
+    const Known& use(const std::string& name, std::initializer_list<Kind> kinds, const char* what);
+    void use_domain(const std::string& name) { use(name, {Kind::ioas, Kind::hwpt}, "an IOAS or HWPT"); }
+    void use_ioas(const std::string& name) { use(name, {Kind::ioas}, "an IOAS"); }
+    const Buffer& use_buffer(const BufferSlice& slice);
+    void map(const Map& step);
+    void idle(const std::string& device) const;
+    void control(const DeviceControl& step) const;
+    void begin(const DmaRequest& request, bool pump);
+    DmaRequest end(const std::string& device, bool pump);
+    void expectation(const Step& step, const Outcome& expected);
+    void expected_answer(const Step& step, const Answer& expected) const;
+    void expected_landing(const DmaRequest& request, const Landing& expected);
+    void expected_segments(const std::vector<Segment>& segments);
 
     std::string file_;
+    unsigned line_ = 0;      ///< of the line being checked
     std::string_view text_;  ///< of the line being checked
     std::vector<Known> known_;
     std::vector<Busy> busy_;
+    DmaRequest ended_;  ///< what the `wait` being checked waits for
 };
 
 }  // namespace landfall
