@@ -14,5 +14,6 @@ void add_topology(CLI::App& app, ExitStatus& status);
 void add_rig(CLI::App& app, ExitStatus& status);
 void add_kernel(CLI::App& app, ExitStatus& status);
 void add_doctor(CLI::App& app, ExitStatus& status);
+void add_guest(CLI::App& app, ExitStatus& status);
 
 }  // namespace landfall

@@ -1,0 +1,108 @@
+// `landfall exec`: the one program on a rig. Steps on stdin, trace on stdout, log on stderr.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include "commands/commands.hpp"
+#include "landfall/runner.hpp"
+#include "landfall/scenario.hpp"
+#include "landfall/validate.hpp"
+#include "linux/linux_target.hpp"
+#include "linux/sysfs.hpp"
+#include "os/keeper.hpp"
+
+namespace landfall {
+namespace {
+
+void put(const Line& line) {
+    const auto text = print(line) + '\n';
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+}
+
+void put_lab_event(const std::string& why) {
+    Line line;
+    line.when = Interval{};
+    line.body = Event{LabEvent{why}};
+    put(line);
+}
+
+// Hands the functions back to their drivers when this process is gone, however it went. Taken while there is only one
+// thread, so the keeper may use the whole library.
+class Loan {
+  public:
+    explicit Loan(const std::vector<std::pair<std::string, Bdf>>& functions) {
+        for (const auto& [name, bdf] : functions) bindings_.emplace_back(bdf);
+        keeper_.emplace([bindings = bindings_] {
+            for (const auto& b : bindings) b.restore();
+        });
+        for (auto& b : bindings_) b.take();
+    }
+    [[nodiscard]] std::string node(std::size_t i) const { return bindings_[i].device_node(); }
+
+  private:
+    std::vector<DriverBinding> bindings_;
+    std::optional<Keeper> keeper_;  ///< restores when it is destroyed, too
+};
+
+std::vector<std::pair<std::string, Bdf>> parse_devices(const std::vector<std::string>& arguments) {
+    std::vector<std::pair<std::string, Bdf>> out;
+    for (const auto& text : arguments) {
+        const auto equals = text.find('=');
+        const auto bdf = equals == std::string::npos ? std::nullopt : Bdf::parse(text.substr(equals + 1));
+        if (!bdf) throw TextError({"--device", 0, 0}, text, "NAME=BDF such as a=0000:00:08.0");
+        out.emplace_back(text.substr(0, equals), *bdf);
+    }
+    return out;
+}
+
+// Runs lines as they come until `end` or the end of the input.
+void serve(Runner& runner) {
+    LineReader reader(std::cin, "<stdin>");
+    Validator validator("<stdin>");
+    std::string text;
+    while (reader.next(text) && text != "end") {
+        auto line = as_scenario(parse_line(text, "<stdin>", reader.number()));
+        if (line.step() == nullptr) {
+            if (!line.comment.empty()) put(line);
+            continue;
+        }
+        validator.step(line, text);
+        line = runner.step(std::move(line));
+        put(line);
+        if (std::holds_alternative<Unmet>(*line.observed)) break;
+    }
+}
+
+ExitStatus exec(const std::vector<std::string>& arguments) {
+    try {
+        const auto functions = parse_devices(arguments);
+        const Loan loan(functions);
+        std::vector<NamedDevice> devices;
+        for (std::size_t i = 0; i < functions.size(); ++i)
+            devices.push_back({functions[i].first, functions[i].second, loan.node(i)});
+        LinuxTarget target(std::move(devices));
+        Runner runner(target, put);
+        for (const auto& line : runner.begin()) put(line);
+        serve(runner);
+        for (const auto& line : runner.finish()) put(line);
+        return ExitStatus::pass;
+    } catch (const std::exception& e) {
+        // On stdout as well: over a wire the other side sees nothing else.
+        put_lab_event(e.what());
+        throw;
+    }
+}
+
+}  // namespace
+
+void add_exec(CLI::App& app, ExitStatus& status) {
+    auto* command = app.add_subcommand("exec", "run steps from stdin on this machine, write the trace to stdout");
+    const auto devices = std::make_shared<std::vector<std::string>>();
+    command->add_option("--device", *devices, "a function to bind, and its name in the scenario: NAME=BDF")
+        ->required();
+    command->callback([devices, &status] { status = exec(*devices); });
+}
+
+}  // namespace landfall

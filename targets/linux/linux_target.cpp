@@ -1,0 +1,113 @@
+#include "linux/linux_target.hpp"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <thread>
+
+#include "engines/engine.hpp"
+#include "linux/sysfs.hpp"
+
+namespace landfall {
+namespace {
+
+// Capability bits of the VT-d extended capability register (Intel VT-d specification 4.1, section 11.4.3).
+constexpr std::uint64_t kEcapScalableMode = 1ULL << 43;
+constexpr std::uint64_t kEcapFirstStage = 1ULL << 47;
+
+std::uint64_t hex_file(const std::string& path) {
+    auto text = read_line(path).value_or("0");
+    if (text.starts_with("0x")) text.erase(0, 2);
+    std::uint64_t v = 0;
+    std::from_chars(text.data(), text.data() + text.size(), v, 16);
+    return v;
+}
+
+// What stands between the device and memory: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, or none.
+std::string iommu_kind(const Bdf& bdf) {
+    const auto unit = link_name(pci_directory(bdf) + "/iommu");
+    if (unit.starts_with("ivhd")) return "amd";
+    if (unit.starts_with("virtio")) return "virtio";
+    if (!unit.starts_with("dmar")) return unit.empty() ? "none" : unit;
+    const auto ecap = hex_file("/sys/class/iommu/" + unit + "/intel-iommu/ecap");
+    const auto command_line = read_line("/proc/cmdline").value_or("");
+    if ((ecap & kEcapScalableMode) == 0 || command_line.find("sm_on") == std::string::npos) return "vtd";
+    return (ecap & kEcapFirstStage) != 0 ? "vtd-firstlevel" : "vtd-scalable";
+}
+
+std::string kernel_release() {
+    utsname name{};
+    ::uname(&name);
+    return name.release;
+}
+
+}  // namespace
+
+LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices) {
+    for (auto& named : devices) {
+        auto d = std::make_unique<Device>();
+        const auto directory = pci_directory(named.bdf);
+        const auto vendor = static_cast<std::uint16_t>(hex_file(directory + "/vendor"));
+        const auto device = static_cast<std::uint16_t>(hex_file(directory + "/device"));
+        const auto group = link_name(directory + "/iommu_group");
+        if (group.empty())
+            throw LabError(fmt::format("{} is in no iommu_group", named.bdf.str()), "is the IOMMU on? see the kernel's command line");
+        const auto* engine = find_engine(vendor, device);
+        d->fact = {named.name, named.bdf, vendor, device, static_cast<std::uint32_t>(std::stoul(group)),
+                   engine != nullptr ? engine->name : "-", std::nullopt};
+        d->named = std::move(named);
+        devices_.push_back(std::move(d));
+    }
+}
+
+std::vector<Fact> LinuxTarget::facts() {
+    std::vector<Fact> out;
+    out.emplace_back(TextFact{"kernel", kernel_release()});
+    if (!devices_.empty()) out.emplace_back(TextFact{"iommu", iommu_kind(devices_[0]->named.bdf)});
+    if (iommufd_.has_map_file()) out.emplace_back(TextFact{"feature", "map-file"});
+    if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
+        out.emplace_back(TextFact{"feature", "huge-buffers"});
+    if (log_.available()) out.emplace_back(TextFact{"feature", "kernel-log"});
+    // The kernel offers `reset` for functions it knows a way to reset (drivers/pci/pci-sysfs.c).
+    if (std::ranges::all_of(devices_, [](const auto& d) {
+            return std::filesystem::exists(pci_directory(d->named.bdf) + "/reset");
+        }))
+        out.emplace_back(TextFact{"feature", "reset"});
+    for (const auto& d : devices_) out.emplace_back(d->fact);
+    return out;
+}
+
+std::unique_ptr<Engine> LinuxTarget::engine(DeviceId id, StagingSlice staging) {
+    auto& d = at(id);
+    const auto* entry = find_engine(d.fact.vendor, d.fact.device);
+    if (entry == nullptr || !d.vfio.is_open()) return nullptr;
+    return entry->make({Registers(d.vfio.bar0()), [&d] { return d.vfio.reset(); }}, staging);
+}
+
+Nanoseconds LinuxTarget::now() {
+    const auto since = std::chrono::steady_clock::now() - begin_;
+    return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count())};
+}
+
+void LinuxTarget::sleep(Nanoseconds t) { std::this_thread::sleep_for(std::chrono::nanoseconds(t.value)); }
+
+Errno LinuxTarget::open(DeviceId id) { return at(id).vfio.open(at(id).named.node, iommufd_.fd()); }
+
+Errno LinuxTarget::close(DeviceId id) {
+    if (!at(id).vfio.is_open()) return {EBADF};
+    at(id).vfio.close();
+    return {};
+}
+
+Errno LinuxTarget::reset(DeviceId id) { return at(id).vfio.reset(); }
+Errno LinuxTarget::attach(DeviceId id, ObjectId domain) { return at(id).vfio.attach(domain.value); }
+Errno LinuxTarget::detach(DeviceId id) { return at(id).vfio.detach(); }
+
+Result<ObjectId> LinuxTarget::hwpt_alloc(DeviceId id, ObjectId ioas) {
+    return iommufd_.hwpt_alloc(at(id).vfio.id(), ioas);
+}
+
+}  // namespace landfall

@@ -1,0 +1,93 @@
+#include "linux/vfio_device.hpp"
+
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+
+namespace landfall {
+namespace {
+
+template <class T>
+Errno call(int fd, unsigned long request, T* argument) {
+    return ::ioctl(fd, request, argument) < 0 ? Errno{errno} : Errno{};
+}
+
+struct Region {
+    std::uint64_t offset = 0, size = 0;
+    bool mappable = false;
+};
+
+std::pair<Errno, Region> region(int fd, std::uint32_t index) {
+    vfio_region_info info{};
+    info.argsz = sizeof info;
+    info.index = index;
+    const auto e = call(fd, VFIO_DEVICE_GET_REGION_INFO, &info);
+    return {e, {info.offset, info.size, (info.flags & VFIO_REGION_INFO_FLAG_MMAP) != 0}};
+}
+
+}  // namespace
+
+Errno VfioDevice::open(const std::string& node, int iommufd) {
+    if (is_open()) return {EINVAL};
+    Fd fd(::open(node.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd) return {errno};
+    vfio_device_bind_iommufd bind{};
+    bind.argsz = sizeof bind;
+    bind.iommufd = iommufd;
+    if (const auto e = call(fd.get(), VFIO_DEVICE_BIND_IOMMUFD, &bind); !e.ok()) return e;
+    fd_ = std::move(fd);
+    id_ = bind.out_devid;
+    auto e = map_bar0();
+    if (e.ok()) e = enable_dma();
+    if (!e.ok()) close();
+    return e;
+}
+
+void VfioDevice::close() {
+    bar0_ = {};
+    fd_.reset();
+}
+
+Errno VfioDevice::map_bar0() {
+    const auto [error, bar] = region(fd_.get(), VFIO_PCI_BAR0_REGION_INDEX);
+    if (!error.ok()) return error;
+    if (!bar.mappable) return {ENXIO};
+    void* at = ::mmap(nullptr, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), static_cast<off_t>(bar.offset));
+    if (at == MAP_FAILED) return {errno};
+    bar0_ = Mapping(static_cast<std::byte*>(at), bar.size);
+    return {};
+}
+
+Errno VfioDevice::enable_dma() {
+    const auto [error, config] = region(fd_.get(), VFIO_PCI_CONFIG_REGION_INDEX);
+    if (!error.ok()) return error;
+    std::uint16_t command = 0;
+    const auto at = static_cast<off_t>(config.offset + PCI_COMMAND);
+    if (::pread(fd_.get(), &command, sizeof command, at) != sizeof command) return {EIO};
+    command = static_cast<std::uint16_t>(command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    return ::pwrite(fd_.get(), &command, sizeof command, at) == sizeof command ? Errno{} : Errno{EIO};
+}
+
+Errno VfioDevice::reset() {
+    if (::ioctl(fd_.get(), VFIO_DEVICE_RESET) < 0) return {errno};
+    return enable_dma();
+}
+
+Errno VfioDevice::attach(std::uint32_t object) {
+    vfio_device_attach_iommufd_pt attach{};
+    attach.argsz = sizeof attach;
+    attach.pt_id = object;
+    return call(fd_.get(), VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+}
+
+Errno VfioDevice::detach() {
+    vfio_device_detach_iommufd_pt detach{};
+    detach.argsz = sizeof detach;
+    return call(fd_.get(), VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+}
+
+}  // namespace landfall

@@ -1,0 +1,38 @@
+// One PCI function opened through its VFIO character device (include/uapi/linux/vfio.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "landfall/mapping.hpp"
+#include "landfall/types.hpp"
+#include "os/fd.hpp"
+
+namespace landfall {
+
+class VfioDevice {
+  public:
+    /// Opens the device file and binds it to the iommufd. On failure is_open() is false and the errno is returned.
+    [[nodiscard]] Errno open(const std::string& node, int iommufd);
+    /// As the kernel does it for a process that ends: bus mastering off, detach, unbind.
+    void close();
+    [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
+
+    /// VFIO_DEVICE_RESET; afterwards memory decoding and bus mastering are on again.
+    [[nodiscard]] Errno reset();
+    [[nodiscard]] Errno attach(std::uint32_t object);
+    [[nodiscard]] Errno detach();
+
+    [[nodiscard]] std::uint32_t id() const { return id_; }  ///< in the iommufd
+    [[nodiscard]] std::span<std::byte> bar0() const { return bar0_.bytes(); }
+
+  private:
+    [[nodiscard]] Errno map_bar0();
+    [[nodiscard]] Errno enable_dma();
+
+    Fd fd_;
+    std::uint32_t id_ = 0;
+    Mapping bar0_;  ///< after fd_: unmapped first
+};
+
+}  // namespace landfall
