@@ -1,0 +1,97 @@
+#include "rig/scenario_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace landfall {
+namespace {
+
+Line fact_line(Fact fact) {
+    Line line;
+    line.body = std::move(fact);
+    return line;
+}
+
+// The name of a device the scenario uses and the rig does not have; empty if there is none.
+std::string missing_device(const RigFile& rig, const std::vector<std::string>& devices) {
+    for (const auto& name : devices)
+        if (std::ranges::find(rig.functions, name, &RigFunction::name) == rig.functions.end()) return name;
+    return {};
+}
+
+bool ends_the_run(const Line& line) {
+    return line.observed &&
+           (std::holds_alternative<Unmet>(*line.observed) || std::holds_alternative<Broken>(*line.observed));
+}
+
+// Runs the scenario's lines; the last one added is the last one that ran.
+void play(Session& session, const Scenario& scenario, const RunOptions& options, Recorder& recorder) {
+    const auto add = [&](const Line& line) { recorder.add(line); };
+    for (const auto& line : session.head()) add(line);
+    for (const auto& line : scenario.lines) {
+        if (line.step() == nullptr) {
+            add(line);
+            continue;
+        }
+        const auto ran = session.step(line, add);
+        add(ran);
+        if (ends_the_run(ran) || (options.fail_fast && recorder.violated())) break;
+    }
+    session.finish(add);
+}
+
+}  // namespace
+
+Recorder::Recorder(std::string file, const RunOptions& options) : options_(options), checker_(options.check) {
+    result_.trace.file = std::move(file);
+}
+
+void Recorder::add(Line line) {
+    line.number = static_cast<unsigned>(result_.trace.lines.size() + 1);
+    if (line.when) last_ = std::max(last_, line.when->end);
+    checker_.feed(line);
+    if (options_.on_line) options_.on_line(line);
+    result_.trace.lines.push_back(std::move(line));
+}
+
+RunResult Recorder::finish() {
+    result_.verdict = checker_.finish();
+    return std::move(result_);
+}
+
+Line obituary(const RigDied& death, Nanoseconds when) {
+    Line line;
+    line.when = Interval{when, when};
+    if (death.kernel_died()) line.body = Event{KernelEvent{death.what()}};
+    else line.body = Event{LabEvent{death.what()}};
+    return line;
+}
+
+RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& options) {
+    const auto devices = scenario.devices();
+    if (const auto name = missing_device(rig.file(), devices); !name.empty()) {
+        RunResult result;
+        result.trace.file = scenario.file;
+        result.verdict.kind = Verdict::Kind::unmet;
+        result.verdict.reason = fmt::format("rig {} has no function named {}", rig.file().name, name);
+        return result;
+    }
+    const auto console_before = rig.console().size();
+    Recorder recorder(scenario.file, options);
+    recorder.add(fact_line(TextFact{"rig", rig.file().name}));
+    bool lost = false;
+    try {
+        const auto session = rig.session(devices);
+        play(*session, scenario, options, recorder);
+    } catch (const RigDied& death) {
+        recorder.add(obituary(death, recorder.last_time()));
+        lost = true;
+    }
+    auto result = recorder.finish();
+    result.rig_lost = lost;
+    result.console = rig.console().substr(console_before);
+    return result;
+}
+
+}  // namespace landfall

@@ -1,0 +1,50 @@
+// One scenario on one rig, judged while it runs. `landfall run` and the Python side both stand on this.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "landfall/checker.hpp"
+#include "rig/rig.hpp"
+
+namespace landfall {
+
+struct RunOptions {
+    CheckOptions check;
+    std::function<void(const Line&)> on_line;  ///< every line of the trace as it comes; may be empty
+    bool fail_fast = false;                    ///< stop at the first violation; what was left out makes no pass
+};
+
+struct RunResult {
+    Trace trace;
+    Verdict verdict;
+    std::string console;   ///< what the rig's console said during the run
+    bool rig_lost = false;  ///< the rig died under it: do not use it again
+};
+
+/// Writes a trace while it grows, and judges it. Shared by runs of a scenario and by live sessions.
+class Recorder {
+  public:
+    Recorder(std::string file, const RunOptions& options);
+    void add(Line line);
+    [[nodiscard]] bool violated() const { return !checker_.violations().empty(); }
+    [[nodiscard]] Nanoseconds last_time() const { return last_; }
+    /// The verdict on what was added; the trace is given away.
+    [[nodiscard]] RunResult finish();
+
+  private:
+    const RunOptions& options_;
+    Checker checker_;
+    Nanoseconds last_;
+    RunResult result_;
+};
+
+/// Throws LabError if the rig cannot start the scenario at all. A function the rig does not have makes the scenario
+/// unmet; a rig that dies in the middle leaves what was seen up to there, as a finding if its kernel died.
+[[nodiscard]] RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& options = {});
+
+/// The line to put into a trace when the rig died: a kernel event if its kernel said so, else a lab event.
+[[nodiscard]] Line obituary(const RigDied& death, Nanoseconds when);
+
+}  // namespace landfall
