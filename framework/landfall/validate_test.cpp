@@ -24,7 +24,7 @@ constexpr Mistake kMistakes[] = {
     {"ioas a\n", 1, 6, "a", "not in use yet"},
     {"buffer lands 4K\n", 1, 8, "lands", "no word of an outcome"},
     {"ioas nothing\n", 1, 6, "nothing", "no word of an outcome"},
-    {"buffer beacon.one 4K\n", 1, 8, "beacon.one", "another name"},
+    {"buffer beacon.one 4K\n", 1, 8, "beacon.one", "a name without '.'"},
     {"map three 0x0 p1 rw\n", 1, 5, "three", "an IOAS declared on an earlier line"},
     {"map one 0x0 p9 rw\nbuffer p9 4K\n", 1, 13, "p9", "a buffer declared on an earlier line"},
     {"hwpt h2 three a\n", 1, 9, "three", "an IOAS declared"},
