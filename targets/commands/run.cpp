@@ -1,0 +1,183 @@
+// `landfall run SCENARIO... --rig NAME`: boots the rig, runs every scenario on it, judges every DMA.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "commands/commands.hpp"
+#include "landfall/report.hpp"
+#include "landfall/scenario.hpp"
+#include "rig/junit.hpp"
+#include "rig/known_file.hpp"
+#include "rig/rig.hpp"
+#include "rig/scenario_run.hpp"
+
+namespace landfall {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Arguments {
+    std::vector<std::string> scenarios;
+    std::string rig, output, junit;
+    RigOptions boot;
+    bool story = false, fail_fast = false, quiet = false;
+};
+
+double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+std::string fact_value(const Trace& trace, std::string_view key) {
+    for (const auto& line : trace.lines)
+        if (const auto* f = line.fact())
+            if (const auto* t = std::get_if<TextFact>(f); t != nullptr && t->key == key) return t->value;
+    return {};
+}
+
+// Keeps the machine that scenarios run on: booted when first needed, and again after it was lost.
+class RigKeeper {
+  public:
+    RigKeeper(RigFile file, RigOptions options) : file_(std::move(file)), options_(std::move(options)) {}
+
+    Rig& get() {
+        if (rig_) return *rig_;
+        rig_ = start_rig(file_, options_);
+        const auto problems = check_rig(*rig_);
+        if (!problems.empty())
+            throw LabError(fmt::format("rig {} is not fit: {}", file_.name, fmt::join(problems, "; ")),
+                           "landfall rig check " + file_.name);
+        return *rig_;
+    }
+    void lost() { rig_.reset(); }
+    [[nodiscard]] const RigFile& file() const { return file_; }
+
+  private:
+    RigFile file_;
+    RigOptions options_;
+    std::unique_ptr<Rig> rig_;
+};
+
+void write_file(const std::filesystem::path& path, const std::string& text) {
+    std::ofstream out(path, std::ios::binary);
+    out << text;
+    if (!out.flush()) throw LabError("cannot write " + path.string());
+}
+
+// DIR/<scenario>.trace, .console and, unless it passed, .txt with the explanation.
+void keep_files(const std::string& directory, const std::string& name, const RunResult& result) {
+    const auto base = std::filesystem::path(directory) / name;
+    write_file(base.string() + ".trace", result.trace.print());
+    write_file(base.string() + ".console", result.console);
+    std::string text;
+    for (const auto& v : result.verdict.violations) text += explain(result.trace, v) + '\n';
+    if (!text.empty()) write_file(base.string() + ".txt", text);
+}
+
+JunitCase junit_case(const std::string& rig, const std::string& name, const RunResult& result, double seconds) {
+    JunitCase c{rig, name, seconds, JunitCase::Kind::pass, result.verdict.reason, {}, {}};
+    c.properties = {{"rig", rig},
+                    {"kernel", fact_value(result.trace, "kernel")},
+                    {"iommu", fact_value(result.trace, "iommu")},
+                    {"verdict", verdict_str(result.verdict.kind)}};
+    switch (result.verdict.kind) {
+        case Verdict::Kind::pass: break;
+        case Verdict::Kind::unmet: c.kind = JunitCase::Kind::skipped; break;
+        case Verdict::Kind::inconclusive: c.kind = JunitCase::Kind::error; break;
+        case Verdict::Kind::violation: c.kind = JunitCase::Kind::failure; break;
+    }
+    for (const auto& v : result.verdict.violations) {
+        if (c.message.empty()) c.message = v.rule + ": " + v.summary;
+        c.detail += explain(result.trace, v) + '\n';
+    }
+    if (c.kind != JunitCase::Kind::pass) c.detail += "console:\n" + result.console;
+    return c;
+}
+
+// The worse of two statuses, in the order a person would want to hear of them.
+ExitStatus worse(ExitStatus a, ExitStatus b) {
+    constexpr ExitStatus kOrder[] = {ExitStatus::violation, ExitStatus::lab, ExitStatus::inconclusive, ExitStatus::unmet,
+                                     ExitStatus::usage, ExitStatus::pass};
+    for (const auto s : kOrder)
+        if (a == s || b == s) return s;
+    return a;
+}
+
+void tell(const std::string& name, const RunResult& result, double seconds, bool story) {
+    const auto& v = result.verdict;
+    if (story) fmt::print("{}\n", landfall::story(result.trace, v));
+    fmt::print("{:<12} {:<36} {:>4} steps {:>5} DMAs {:>7.2f} s", verdict_str(v.kind), name, v.steps, v.dmas, seconds);
+    fmt::print("{}\n", v.reason.empty() ? "" : "  " + v.reason);
+    for (const auto& violation : v.violations) {
+        if (violation.known.empty()) fmt::print("\n{}\n", explain(result.trace, violation));
+        else fmt::print("  known: {}: {} [{}]\n", violation.rule, violation.summary, violation.known);
+    }
+    if (v.kind == Verdict::Kind::inconclusive || result.rig_lost) {
+        const auto& c = result.console;
+        fmt::print("last of the console:\n{}\n", c.substr(c.size() - std::min<std::size_t>(c.size(), 2000)));
+    }
+    std::fflush(stdout);
+}
+
+ExitStatus run(Arguments& arguments) {
+    // Everything that can be wrong with the texts is said before anything starts.
+    std::vector<Scenario> scenarios;
+    for (const auto& path : arguments.scenarios) scenarios.push_back(Scenario::read(path));
+    if (!arguments.output.empty()) std::filesystem::create_directories(arguments.output);
+    arguments.boot.log = [quiet = arguments.quiet](const std::string& text) {
+        if (!quiet) fmt::print(stderr, "landfall: {}\n", text);
+    };
+    RigKeeper rig(load_rig(arguments.rig), arguments.boot);
+    RunOptions options;
+    options.check.known = load_known();
+    options.fail_fast = arguments.fail_fast;
+
+    auto status = ExitStatus::pass;
+    std::vector<JunitCase> cases;
+    const auto begin = Clock::now();
+    std::string kernel;
+    for (const auto& scenario : scenarios) {
+        const auto name = std::filesystem::path(scenario.file).stem().string();
+        auto& machine = rig.get();
+        const auto started = Clock::now();
+        const auto result = run_scenario(machine, scenario, options);
+        const auto seconds = seconds_since(started);
+        if (auto k = fact_value(result.trace, "kernel"); !k.empty()) kernel = k;
+        tell(name, result, seconds, arguments.story);
+        if (!arguments.output.empty()) keep_files(arguments.output, name, result);
+        cases.push_back(junit_case(rig.file().name, name, result, seconds));
+        status = worse(status, result.verdict.exit_status());
+        if (result.rig_lost) rig.lost();
+        if (arguments.fail_fast && status == ExitStatus::violation) break;
+    }
+    if (!arguments.junit.empty()) write_file(arguments.junit, junit_xml(cases));
+    const auto count = [&](JunitCase::Kind k) { return std::ranges::count(cases, k, &JunitCase::kind); };
+    fmt::print("{} passed, {} failed, {} skipped, {} inconclusive on {} ({}, Linux {}) in {:.1f} s\n",
+               count(JunitCase::Kind::pass), count(JunitCase::Kind::failure), count(JunitCase::Kind::skipped),
+               count(JunitCase::Kind::error), rig.file().name, rig.file().iommu, kernel, seconds_since(begin));
+    return status;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, ExitStatus& status) {
+    auto* command = app.add_subcommand("run", "run scenarios on a rig and judge every DMA");
+    const auto arguments = std::make_shared<Arguments>();
+    auto& a = *arguments;
+    command->add_option("scenario", a.scenarios, "scenario files; a trace is one, too; - is stdin")->required();
+    command->add_option("--rig", a.rig, "a rig that ships (landfall rig list) or a rig file")->required();
+    command->add_option("--kernel", a.boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
+    command->add_option("--kernel-args", a.boot.kernel_args, "appended to the kernel's command line");
+    command->add_option("-o,--output", a.output, "directory for traces, consoles and explanations");
+    command->add_option("--junit", a.junit, "write a JUnit XML report to this file");
+    command->add_flag("--story", a.story, "tell each run step by step");
+    command->add_flag("--fail-fast", a.fail_fast, "stop at the first violation");
+    command->add_flag("-q,--quiet", a.quiet, "no progress on stderr");
+    command->callback([arguments, &status] { status = run(*arguments); });
+}
+
+}  // namespace landfall
