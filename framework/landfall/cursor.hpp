@@ -17,6 +17,8 @@ class Cursor {
     }
 
     [[nodiscard]] bool at_end() const { return position_ >= text_.size() || text_[position_] == '#'; }
+    /// At the end, or before the "=>" of an outcome.
+    [[nodiscard]] bool at_clause_end() const { return at_end() || peek() == "=>"; }
     /// The next token without taking it; empty at the end.
     [[nodiscard]] std::string_view peek() const;
     /// Takes the next token if it is `word`.

@@ -1,176 +1,13 @@
 #include <fmt/format.h>
 
-#include <array>
-#include <functional>
 #include <utility>
 
 #include "landfall/cursor.hpp"
 #include "landfall/line.hpp"
+#include "landfall/step_parse.hpp"
 
 namespace landfall {
 namespace {
-
-// ---- steps ----------------------------------------------------------------------------------------------------
-
-bool at_outcome_end(const Cursor& in) { return in.at_end() || in.peek() == "=>"; }
-
-std::string device(Cursor& in) { return in.name("a device name"); }
-std::string ioas(Cursor& in) { return in.name("an IOAS name"); }
-
-std::optional<Iova> iova_or_auto(Cursor& in) {
-    if (in.accept("auto")) return std::nullopt;
-    return in.iova();
-}
-
-Step parse_require(Cursor& in) {
-    Require s;
-    const auto kind = in.word("same-group, different-groups, engine or feature");
-    if (kind == "same-group" || kind == "different-groups") {
-        s.kind = kind == "same-group" ? Require::Kind::same_group : Require::Kind::different_groups;
-        while (s.names.size() < 2 || !at_outcome_end(in)) s.names.push_back(device(in));
-    } else if (kind == "engine") {
-        s.kind = Require::Kind::engine;
-        s.names = {device(in), in.name("an engine such as edu or igb")};
-    } else if (kind == "feature") {
-        s.kind = Require::Kind::feature;
-        s.names = {in.name("a feature such as map-file")};
-    } else {
-        in.fail("same-group, different-groups, engine or feature");
-    }
-    return s;
-}
-
-Step parse_buffer(Cursor& in) {
-    Buffer s;
-    s.name = in.name("a buffer name");
-    s.size = in.size("a size such as 4K");
-    if (s.size == 0 || s.size > (1ULL << 30) || s.size % 8 != 0)
-        in.fail("a size of 8 bytes to 1G, a multiple of 8");
-    while (!at_outcome_end(in)) {
-        if (in.accept("huge")) {
-            s.huge = true;
-        } else if (in.accept("memfd")) {
-            s.memfd = true;
-        } else if (in.accept("ro")) {
-            s.read_only = true;
-        } else if (in.accept("skew")) {
-            s.skew = in.size("bytes past a page boundary");
-            if (s.skew == 0 || s.skew >= kPageSize || s.skew % 8 != 0)
-                in.fail("a skew of 8 to 4088 bytes, a multiple of 8");
-        } else {
-            in.fail_here("huge, memfd, ro, skew N or the end of the line");
-        }
-    }
-    return s;
-}
-
-Step parse_ioas(Cursor& in) {
-    Ioas s{ioas(in)};
-    s.bare = in.accept("bare");
-    return s;
-}
-
-Step parse_map(Cursor& in, bool file) {
-    Map s;
-    s.ioas = ioas(in);
-    s.iova = iova_or_auto(in);
-    s.memory = in.slice();
-    s.access = in.access();
-    s.file = file;
-    return s;
-}
-
-Step parse_ioas_copy(Cursor& in) {
-    IoasCopy s;
-    s.destination = ioas(in);
-    s.iova = iova_or_auto(in);
-    s.source = ioas(in);
-    s.range = in.range();
-    s.access = in.access();
-    return s;
-}
-
-Step parse_unmap(Cursor& in) {
-    Unmap s{ioas(in), std::nullopt};
-    if (!in.accept("all")) s.range = in.range();
-    return s;
-}
-
-Step parse_allow(Cursor& in) {
-    Allow s{ioas(in), {}};
-    while (!at_outcome_end(in)) s.ranges.push_back(in.range());
-    return s;
-}
-
-Step parse_option(Cursor& in) {
-    Option s{ioas(in), true};
-    in.expect("huge-pages");
-    s.huge_pages = in.accept("on");
-    if (!s.huge_pages && !in.accept("off")) in.fail_here("on or off");
-    return s;
-}
-
-DmaRequest parse_dma(Cursor& in) {
-    DmaRequest d;
-    d.device = device(in);
-    const auto verb = in.word("write, read or copy");
-    if (verb == "write") d.verb = DmaRequest::Verb::write;
-    else if (verb == "read") d.verb = DmaRequest::Verb::read;
-    else if (verb == "copy") d.verb = DmaRequest::Verb::copy;
-    else in.fail("write, read or copy");
-    d.range = in.range();
-    // Landings are told apart by stamps of 8 bytes, so a DMA covers whole ones.
-    if (d.range.start.value % 8 != 0 || d.range.length % 8 != 0) in.fail("a DMA of whole 8-byte words");
-    if (d.range.length > (16U << 20)) in.fail("a DMA of at most 16M");
-    if (d.verb == DmaRequest::Verb::copy) {
-        in.expect("to");
-        d.target = in.iova();
-        if (d.target->value % 8 != 0) in.fail("an IOVA that is a multiple of 8");
-    }
-    return d;
-}
-
-using StepParser = std::function<Step(Cursor&)>;
-
-// The one table of verbs. Order is the order of docs/scenarios.md and of the error message.
-const std::array<std::pair<std::string_view, StepParser>, 25>& step_table() {
-    using Verb = DeviceControl::Verb;
-    static const std::array<std::pair<std::string_view, StepParser>, 25> table{{
-        {"require", parse_require},
-        {"buffer", parse_buffer},
-        {"ioas", parse_ioas},
-        {"hwpt", [](Cursor& in) { return Step{Hwpt{in.name("a HWPT name"), ioas(in), device(in)}}; }},
-        {"map", [](Cursor& in) { return parse_map(in, false); }},
-        {"map-file", [](Cursor& in) { return parse_map(in, true); }},
-        {"ioas-copy", parse_ioas_copy},
-        {"unmap", parse_unmap},
-        {"attach", [](Cursor& in) { return Step{Attach{device(in), in.name("an IOAS or HWPT name"), false}}; }},
-        {"replace", [](Cursor& in) { return Step{Attach{device(in), in.name("an IOAS or HWPT name"), true}}; }},
-        {"detach", [](Cursor& in) { return Step{Detach{device(in)}}; }},
-        {"destroy", [](Cursor& in) { return Step{Destroy{in.name("an IOAS or HWPT name")}}; }},
-        {"open", [](Cursor& in) { return Step{DeviceControl{Verb::open, device(in)}}; }},
-        {"close", [](Cursor& in) { return Step{DeviceControl{Verb::close, device(in)}}; }},
-        {"reset", [](Cursor& in) { return Step{DeviceControl{Verb::reset, device(in)}}; }},
-        {"ranges", [](Cursor& in) { return Step{Ranges{ioas(in)}}; }},
-        {"allow", parse_allow},
-        {"option", parse_option},
-        {"dma", [](Cursor& in) { return Step{Dma{parse_dma(in)}}; }},
-        {"start", [](Cursor& in) { return Step{Start{parse_dma(in)}}; }},
-        {"wait", [](Cursor& in) { return Step{Wait{device(in)}}; }},
-        {"pump", [](Cursor& in) { return Step{Pump{parse_dma(in)}}; }},
-        {"halt", [](Cursor& in) { return Step{Halt{device(in)}}; }},
-        {"view", [](Cursor& in) { return Step{View{device(in)}}; }},
-        {"sleep", [](Cursor& in) { return Step{Sleep{in.duration()}}; }},
-    }};
-    return table;
-}
-
-std::string known_steps() {
-    std::string out = "a step: ";
-    for (const auto& [verb, parser] : step_table())
-        out += (out.size() > 8 ? ", " : "") + std::string(verb);
-    return out;
-}
 
 // ---- facts and events -----------------------------------------------------------------------------------------
 
@@ -188,7 +25,7 @@ std::uint32_t small_number(Cursor& in, std::string_view what) {
 
 Fact parse_device_fact(Cursor& in) {
     DeviceFact f;
-    f.name = in.accept("-") ? "-" : device(in);
+    f.name = in.accept("-") ? "-" : in.name("a device name");
     f.bdf = in.bdf();
     const auto id = in.word("a PCI id such as 8086:10c9");
     if (id.size() != 9 || id[4] != ':') in.fail("a PCI id such as 8086:10c9");
@@ -243,7 +80,7 @@ bool landing_keyword(std::string_view w) {
 std::vector<Segment> parse_segments(Cursor& in, std::string_view gap) {
     const auto prefix = std::string(gap) + "+";
     std::vector<Segment> out;
-    while (!at_outcome_end(in) && (out.empty() || !landing_keyword(in.peek()))) {
+    while (!in.at_clause_end() && (out.empty() || !landing_keyword(in.peek()))) {
         if (!gap.empty() && in.peek().starts_with(prefix)) {
             const auto length = parse_size(in.word("a gap").substr(prefix.size()));
             if (!length || *length == 0) in.fail(fmt::format("{}N, the bytes that are missing", prefix));
@@ -283,7 +120,7 @@ Outcome parse_answer(Cursor& in) {
         return Answer{*error, std::nullopt, {}};
     }
     Answer a;
-    while (!at_outcome_end(in)) {
+    while (!in.at_clause_end()) {
         if (in.peek().find('+') != std::string_view::npos) a.ranges.push_back(in.range());
         else if (!a.value && a.ranges.empty()) a.value = in.number("a value or a range");
         else in.fail_here("a range or the end of the outcome");
@@ -327,9 +164,8 @@ void parse_body(Cursor& in, Line& line) {
         return;
     }
     const auto word = in.word("a step");
-    for (const auto& [verb, parser] : step_table()) {
-        if (verb != word) continue;
-        line.body = parser(in);
+    if (auto step = parse_step(word, in)) {
+        line.body = std::move(*step);
         return;
     }
     auto fact = parse_fact(word, in);

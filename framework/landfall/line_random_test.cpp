@@ -55,7 +55,7 @@ class Dice {
 DmaRequest request(Dice& d) {
     DmaRequest r{d.name(), d.one_of({DmaRequest::Verb::write, DmaRequest::Verb::read, DmaRequest::Verb::copy}),
                  {{d.number() & ~0xfffffffULL}, 8 + 8 * d.below(2 << 20)}, std::nullopt};
-    if (r.verb == DmaRequest::Verb::copy) r.target = Iova{d.number() & ~7ULL};
+    if (r.verb == DmaRequest::Verb::copy) r.target = Iova{d.number() & ~0xfffffffULL};
     return r;
 }
 

@@ -167,6 +167,7 @@ constexpr Mistake kMistakes[] = {
     {"dma a write 0x200000+32M", 13, "0x200000+32M", "at most 16M"},
     {"dma a copy 0x200000+4K 0x300000", 24, "0x300000", "'to'"},
     {"dma a copy 0x200000+4K to 0x300001", 27, "0x300001", "a multiple of 8"},
+    {"dma a copy 0x200000+4K to 0xfffffffffffff008", 27, "0xfffffffffffff008", "does not pass 2^64"},
     {"dma a write 0x200000+4K => landed p1", 28, "landed", "ok, an errno such as EINVAL, lands"},
     {"dma a write 0x200000+4K => lands", 33, "end of line", "a buffer"},
     {"dma a write 0x200000+4K => lands nowhere+4K", 34, "nowhere+4K", "'nowhere' alone"},
