@@ -38,9 +38,10 @@ struct RigFile {
 [[nodiscard]] std::vector<RigFile> list_rigs();
 
 struct RigOptions {
-    std::string kernel;                          ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
-    std::string kernel_args;                     ///< added behind the rig's
+    std::string kernel;                           ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
+    std::string kernel_args;                      ///< added behind the rig's
     std::function<void(const std::string&)> log;  ///< progress, one line each; may be empty
+    std::chrono::milliseconds step_limit{10'000};  ///< longest a step may take, beside what it says itself
 };
 
 /// A conversation with `landfall exec` on the rig: one scenario's worth.
@@ -80,6 +81,9 @@ class Rig {
     /// Everything the console has said so far.
     [[nodiscard]] virtual std::string console() const = 0;
 };
+
+/// The functions of a rig file with these names, all of them for none. Throws LabError for a name it does not have.
+[[nodiscard]] std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector<std::string>& names);
 
 /// Gets the machine and waits until it answers. Throws LabError (no QEMU, no kernel, did not boot; with the console's
 /// last lines). Whatever ends this process, nothing of the machine is left behind.

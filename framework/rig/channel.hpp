@@ -1,0 +1,39 @@
+// Lines to and from a rig, with an eye on its console all the while.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "os/deadline.hpp"
+#include "os/fd.hpp"
+#include "rig/console.hpp"
+#include "rig/rig.hpp"
+
+namespace landfall {
+
+class Channel {
+  public:
+    /// `socket` speaks both ways. The console outlives the channel.
+    Channel(Fd socket, Console& console);
+
+    /// Sends one line. Throws RigDied as receive() does.
+    void send(std::string_view line, const Deadline& deadline);
+    /// The next line. Throws RigDied when the channel closes, the console shows the kernel's last words, or the
+    /// deadline passes; `waiting_for` is what the message says nobody answered.
+    [[nodiscard]] std::string receive(const Deadline& deadline, const std::string& waiting_for);
+    /// Takes whatever can be had before the deadline; false when there will be no more.
+    bool pump(const Deadline& deadline);
+    [[nodiscard]] std::optional<std::string> next_line();
+    /// How to say that the rig is gone, with what its console says by now. The channel counts as broken from then on.
+    [[nodiscard]] RigDied died(const std::string& why);
+    [[nodiscard]] bool broken() const { return broken_; }
+
+  private:
+    Fd socket_;
+    Console& console_;
+    std::string received_;
+    bool broken_ = false;
+};
+
+}  // namespace landfall

@@ -1,0 +1,96 @@
+#include "rig/elf.hpp"
+
+#include <elf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+#include "landfall/error.hpp"
+#include "landfall/types.hpp"
+
+namespace landfall {
+namespace {
+
+constexpr std::uint32_t kXenPhys32Entry = 18;  // xen/include/public/elfnote.h
+
+/// Zeroes where the file is too short, so that a cut file is merely not what was looked for.
+template <class T>
+T at(std::string_view bytes, std::uint64_t offset) {
+    T value{};
+    if (offset <= bytes.size() && sizeof value <= bytes.size() - offset) {
+        std::memcpy(&value, bytes.data() + offset, sizeof value);
+    }
+    return value;
+}
+
+std::vector<Elf64_Phdr> segments(const std::string& file) {
+    const auto head = at<Elf64_Ehdr>(file, 0);
+    std::vector<Elf64_Phdr> out;
+    for (unsigned i = 0; i < head.e_phnum; ++i) {
+        out.push_back(at<Elf64_Phdr>(file, head.e_phoff + i * sizeof(Elf64_Phdr)));
+    }
+    return out;
+}
+
+std::string_view content(const std::string& file, const Elf64_Phdr& segment) {
+    if (segment.p_offset > file.size()) return {};
+    return std::string_view(file).substr(segment.p_offset, segment.p_filesz);
+}
+
+/// gABI, "Note Section": name and descriptor each padded to 4 bytes.
+bool has_note(std::string_view notes, std::string_view owner, std::uint32_t type) {
+    while (notes.size() >= sizeof(Elf64_Nhdr)) {
+        const auto note = at<Elf64_Nhdr>(notes, 0);
+        if (note.n_type == type && notes.substr(sizeof note).starts_with(owner)) return true;
+        const std::uint64_t size = sizeof note + align_up(note.n_namesz, 4) + align_up(note.n_descsz, 4);
+        notes.remove_prefix(std::min<std::uint64_t>(size, notes.size()));
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string read_bytes(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) throw LabError(fmt::format("{}: cannot be read", path.string()));
+    return std::move(text).str();
+}
+
+bool is_elf(const std::string& file) {
+    return file.starts_with(ELFMAG) && at<Elf64_Ehdr>(file, 0).e_ident[EI_CLASS] == ELFCLASS64;
+}
+
+std::string interpreter(const std::string& file) {
+    for (const auto& s : segments(file)) {
+        if (s.p_type == PT_INTERP) return std::string(content(file, s).data());
+    }
+    return {};
+}
+
+void cut_behind_segments(std::string& file) {
+    std::uint64_t end = sizeof(Elf64_Ehdr);
+    for (const auto& s : segments(file)) end = std::max(end, s.p_offset + s.p_filesz);
+    if (end >= file.size()) return;
+    auto head = at<Elf64_Ehdr>(file, 0);
+    head.e_shoff = 0;
+    head.e_shnum = 0;
+    head.e_shstrndx = SHN_UNDEF;
+    std::memcpy(file.data(), &head, sizeof head);
+    file.resize(end);
+}
+
+bool has_pvh_entry(const std::string& file) {
+    const auto all = segments(file);
+    return std::any_of(all.begin(), all.end(), [&file](const Elf64_Phdr& s) {
+        return s.p_type == PT_NOTE && has_note(content(file, s), "Xen", kXenPhys32Entry);
+    });
+}
+
+}  // namespace landfall

@@ -1,0 +1,78 @@
+#include "rig/machine.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+
+namespace landfall {
+namespace {
+
+// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind, EPERM).
+constexpr std::array<IommuKind, 2> kIommus{{
+    {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off"},
+    {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on"},
+}};
+
+// edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time.
+constexpr std::array<DeviceModel, 4> kModels{{
+    {"edu", "edu,dma_mask=0xffffffffffffffff", "edu", false},
+    {"igb", "igb,romfile=", "igb", false},
+    {"pcie-root-port", "pcie-root-port", nullptr, true},
+    {"pcie-pci-bridge", "pcie-pci-bridge", nullptr, true},
+}};
+
+template <class Table>
+auto find_in(const Table& table, const std::string& label) -> decltype(table.data()) {
+    for (const auto& entry : table) {
+        if (label == entry.label) return &entry;
+    }
+    return nullptr;
+}
+
+template <class Table>
+std::vector<std::string> labels(const Table& table) {
+    std::vector<std::string> out;
+    for (const auto& entry : table) out.emplace_back(entry.label);
+    return out;
+}
+
+// A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot), which
+// closes the channels.
+constexpr const char* kKernelArgs = "console=ttyS0 panic=-1 oops=panic";
+
+}  // namespace
+
+const IommuKind* find_iommu(const std::string& label) { return find_in(kIommus, label); }
+const DeviceModel* find_model(const std::string& label) { return find_in(kModels, label); }
+std::vector<std::string> iommu_labels() { return labels(kIommus); }
+std::vector<std::string> model_labels() { return labels(kModels); }
+
+std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFiles& files,
+                                           const std::string& accelerator, const std::string& name,
+                                           const std::string& kernel_args) {
+    const IommuKind* iommu = find_iommu(rig.iommu);
+    std::string append = fmt::format("{} {}", kKernelArgs, iommu->kernel_args);
+    if (!rig.kernel_args.empty()) append += fmt::format(" {}", fmt::join(rig.kernel_args, " "));
+    if (!kernel_args.empty()) append += " " + kernel_args;
+    // RAM is a shared memory file, so that a witness on this side can look at all of it.
+    std::vector<std::string> out{
+        "-name", name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",  //
+        "-machine",
+        fmt::format("q35,accel={},kernel-irqchip=split,memory-backend=ram,usb=off,smbus=off,sata=off,hpet=off",
+                    accelerator),
+        "-m", fmt::format("{}M", rig.memory_mib), "-smp", std::to_string(rig.cpus),  //
+        "-object", fmt::format("memory-backend-memfd,id=ram,size={}M,share=on", rig.memory_mib),
+        "-kernel", files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
+        "-append", append,
+        // The IOMMU comes first: it translates only devices that are made after it.
+        "-device", iommu->device,
+        "-chardev", fmt::format("socket,id=console,fd={}", files.console), "-serial", "chardev:console",
+        "-chardev", fmt::format("socket,id=port,fd={}", files.port),
+        "-device", fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot),
+        "-device", "virtserialport,chardev=port,name=landfall"};
+    out.insert(out.end(), rig.qemu_args.begin(), rig.qemu_args.end());
+    return out;
+}
+
+}  // namespace landfall

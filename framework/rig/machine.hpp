@@ -1,0 +1,44 @@
+// The QEMU machine of a rig: pure functions from the rig file to a command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "rig/rig.hpp"
+
+namespace landfall {
+
+/// What an IOMMU label of a rig file stands for.
+struct IommuKind {
+    const char* label;
+    const char* device;       ///< QEMU's -device
+    const char* kernel_args;  ///< what the kernel must be told to use it
+};
+[[nodiscard]] const IommuKind* find_iommu(const std::string& label);
+[[nodiscard]] std::vector<std::string> iommu_labels();
+
+/// What a device model of a rig file stands for.
+struct DeviceModel {
+    const char* label;
+    const char* device;  ///< QEMU's -device, with the properties a lab needs
+    const char* engine;  ///< nullptr: does no DMA for us
+    bool bridge;         ///< opens a new bus
+};
+[[nodiscard]] const DeviceModel* find_model(const std::string& label);
+[[nodiscard]] std::vector<std::string> model_labels();
+
+/// Files of one start, as descriptors QEMU inherits.
+struct MachineFiles {
+    std::string kernel;  ///< path
+    int initramfs = -1, console = -1, port = -1;
+};
+
+/// Slot of the lab's own virtio-serial controller; not for devices of a rig file.
+inline constexpr unsigned kPortSlot = 0x1e;
+
+/// QEMU's arguments behind the program's name. `name` marks the process; it listens nowhere and writes no file.
+[[nodiscard]] std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFiles& files,
+                                                         const std::string& accelerator, const std::string& name,
+                                                         const std::string& kernel_args);
+
+}  // namespace landfall

@@ -1,0 +1,48 @@
+// A rig that is a QEMU process of ours.
+#pragma once
+
+#include "rig/accelerator.hpp"
+#include "rig/channel.hpp"
+#include "rig/console.hpp"
+#include "rig/rig.hpp"
+#include "os/keeper.hpp"
+
+namespace landfall {
+
+class QemuRig final : public Rig {
+  public:
+    /// What a start needs, found once for several tries.
+    struct Parts {
+        std::string qemu, kernel;
+        Fd initramfs;
+    };
+    /// Starts QEMU. The guest is not up yet.
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator);
+
+    /// Waits for the guest's `ready`. Throws RigDied.
+    void boot(std::chrono::milliseconds limit);
+
+    [[nodiscard]] const RigFile& file() const override { return file_; }
+    [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override;
+    [[nodiscard]] std::string console() const override;
+
+    /// A shell in the guest, with `in` and `out` as its terminal; returns its exit status when it has ended, or
+    /// 0 when the escape character came from `in`.
+    int shell(int in, int out);
+
+  private:
+    /// Our ends of QEMU's channels, and its own until it has them.
+    struct Wires;
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, Wires wires);
+
+    RigFile file_;
+    std::chrono::milliseconds step_limit_;
+    mutable Console console_;  ///< reading what is there already changes nothing a caller sees
+    Channel channel_;
+    KeptProgram qemu_;  ///< last: dies first
+};
+
+/// As start_rig, for a rig file of kind qemu.
+[[nodiscard]] std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& options);
+
+}  // namespace landfall

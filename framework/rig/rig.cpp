@@ -1,0 +1,33 @@
+#include "rig/rig.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "landfall/error.hpp"
+#include "rig/local_rig.hpp"
+#include "rig/qemu_rig.hpp"
+
+namespace landfall {
+
+std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector<std::string>& names) {
+    if (names.empty()) return file.functions;
+    std::vector<RigFunction> out;
+    for (const std::string& name : names) {
+        const auto found = std::find_if(file.functions.begin(), file.functions.end(),
+                                        [&name](const RigFunction& f) { return f.name == name; });
+        if (found == file.functions.end()) {
+            throw LabError(fmt::format("rig {} has no device '{}'", file.name, name),
+                           fmt::format("name one in {}, or take another rig: landfall rig list", file.path));
+        }
+        out.push_back(*found);
+    }
+    return out;
+}
+
+std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {
+    if (file.kind == RigFile::Kind::local) return start_local_rig(file, options);
+    return start_qemu_rig(file, options);
+}
+
+}  // namespace landfall

@@ -1,0 +1,141 @@
+#include "rig/session.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "landfall/error.hpp"
+
+namespace landfall {
+namespace {
+
+using std::chrono::milliseconds;
+using OnLine = std::function<void(const Line&)>;
+
+constexpr milliseconds kEndLimit{5000};
+constexpr std::string_view kExit = "exit ";
+
+class LiveSession final : public Session {
+  public:
+    LiveSession(Channel& channel, const SessionOptions& options) : channel_(channel), options_(options) {
+        read_head();
+    }
+    LiveSession(const LiveSession&) = delete;
+    LiveSession& operator=(const LiveSession&) = delete;
+    ~LiveSession() override {
+        try {
+            if (!spent_) finish({});
+        } catch (const std::exception&) {
+            // The rig is lost; whoever uses it next is told so by the channel.
+        }
+    }
+
+    [[nodiscard]] const std::vector<Line>& head() const override { return head_; }
+
+    [[nodiscard]] Line step(const Line& step, const OnLine& on_event) override {
+        const Step* asked = step.step();
+        if (spent_ || asked == nullptr) throw LabError("a session takes steps, and none after its end");
+        const auto text = print(as_scenario(step));
+        const Deadline deadline(options_.limit + implied_time(*asked));
+        try {
+            channel_.send(text, deadline);
+            for (;;) {
+                Line line = receive(deadline, text);
+                if (line.event() != nullptr) {
+                    if (on_event) on_event(line);
+                } else if (line.step() != nullptr && *line.step() == *asked && line.observed) {
+                    return line;
+                } else {
+                    throw channel_.died(fmt::format("the rig answered '{}' to '{}'", print(line), text));
+                }
+            }
+        } catch (const RigDied&) {
+            spent_ = true;
+            throw;
+        }
+    }
+
+    void finish(const OnLine& on_line) override {
+        if (spent_) throw LabError("the session has ended already");
+        spent_ = true;
+        const Deadline deadline(options_.limit + kEndLimit);
+        channel_.send("end", deadline);
+        for (bool ended = false; !ended;) {
+            const Line line = receive(deadline, "end");
+            if (on_line) on_line(line);
+            ended = line.fact() != nullptr && std::holds_alternative<EndFact>(*line.fact());
+        }
+        // After a step that was not met exec has ended by itself, and `exit` may come before our `end` was read.
+        if (options_.says_exit && !channel_.receive(deadline, "the end of landfall exec").starts_with(kExit)) {
+            throw channel_.died("the rig speaks past the end of its trace");
+        }
+    }
+
+  private:
+    void read_head() {
+        const Deadline deadline(options_.limit + kEndLimit);
+        for (;;) {
+            Line line = receive(deadline, "the start of landfall exec");
+            if (const auto* event = line.event(); event != nullptr) {
+                if (const auto* lab = std::get_if<LabEvent>(event)) refuse(lab->text, deadline);
+            }
+            const bool last = line.fact() != nullptr && std::holds_alternative<StagingFact>(*line.fact());
+            head_.push_back(std::move(line));
+            if (last) return;
+        }
+    }
+
+    /// exec could not start. Its process ends; the rig may serve the next one.
+    [[noreturn]] void refuse(const std::string& why, const Deadline& deadline) {
+        spent_ = true;
+        if (options_.says_exit) std::ignore = channel_.receive(deadline, "the end of landfall exec");
+        throw LabError(fmt::format("rig {}: {}", options_.rig, why));
+    }
+
+    Line receive(const Deadline& deadline, const std::string& waiting_for) {
+        const std::string text = channel_.receive(deadline, "'" + waiting_for + "'");
+        if (text.starts_with(kExit)) {
+            spent_ = true;
+            throw channel_.died(fmt::format("landfall exec ended early, status {}{}{}",
+                                            text.substr(kExit.size()), lab_.empty() ? "" : ": ", lab_));
+        }
+        try {
+            Line line = parse_line(text, options_.rig, ++number_);
+            if (const auto* event = line.event(); event != nullptr) {
+                if (const auto* lab = std::get_if<LabEvent>(event)) lab_ = lab->text;
+            }
+            return line;
+        } catch (const TextError& e) {
+            throw channel_.died(fmt::format("the rig sent what is no trace line: '{}' ({})", text, e.what()));
+        }
+    }
+
+    Channel& channel_;
+    SessionOptions options_;
+    std::vector<Line> head_;
+    std::string lab_;  ///< why exec gave up, if it said so
+    unsigned number_ = 0;
+    bool spent_ = false;
+};
+
+}  // namespace
+
+milliseconds implied_time(const Step& step) {
+    // The slowest engine moves a page in 100 ms (edu) and is given as long again.
+    const auto transfer = [](const DmaRequest& r) {
+        return milliseconds(200) * static_cast<std::int64_t>(align_up(r.range.length, kPageSize) / kPageSize);
+    };
+    return std::visit(Overloaded{[](const Sleep& s) {
+                                     return std::chrono::ceil<milliseconds>(
+                                         std::chrono::nanoseconds(s.duration.value));
+                                 },
+                                 [&](const Dma& s) { return transfer(s.request); },
+                                 [](const auto&) { return milliseconds(0); }},
+                      step);
+}
+
+std::unique_ptr<Session> make_session(Channel& channel, const SessionOptions& options) {
+    return std::make_unique<LiveSession>(channel, options);
+}
+
+}  // namespace landfall

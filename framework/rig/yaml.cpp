@@ -1,0 +1,138 @@
+#include "rig/yaml.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "landfall/error.hpp"
+#include "landfall/scenario.hpp"
+
+namespace landfall {
+namespace {
+
+/// yaml-cpp counts from 0, and says -1 where it does not know.
+TextError::Where place(const std::string& file, const YAML::Mark& mark) {
+    if (mark.is_null()) return {file, 0, 0};
+    return {file, static_cast<unsigned>(mark.line + 1), static_cast<unsigned>(mark.column + 1)};
+}
+
+std::string describe(const YAML::Node& node) {
+    if (node.IsScalar()) return node.Scalar();
+    if (node.IsSequence()) return "a list";
+    return node.IsMap() ? "a mapping" : "nothing";
+}
+
+std::optional<std::uint64_t> decimal(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+Yaml Yaml::read(const std::string& path) {
+    const auto in = open_text(path);
+    LineReader lines(*in, path);
+    std::string text;
+    for (std::string line; lines.next(line);) text += line + '\n';
+    return parse(text, path);
+}
+
+Yaml Yaml::parse(const std::string& text, const std::string& file) {
+    try {
+        const auto documents = YAML::LoadAll(text);
+        if (documents.size() != 1) throw TextError({file, 0, 0}, "", "one YAML document");
+        return {documents[0], file};
+    } catch (const YAML::ParserException& e) {
+        throw TextError(place(file, e.mark), "", "valid YAML: " + e.msg);
+    }
+}
+
+void Yaml::fail(const std::string& expected) const {
+    throw TextError(place(file_, node_.Mark()), describe(node_), expected);
+}
+
+std::vector<std::pair<Yaml, Yaml>> Yaml::pairs() const {
+    if (!node_.IsMap()) fail("a mapping");
+    std::vector<std::pair<Yaml, Yaml>> out;
+    for (const auto& entry : node_) {
+        const Yaml key(entry.first, file_);
+        const std::string name = key.text();
+        for (const auto& seen : out) {
+            if (seen.first.text() == name) key.fail("each key once");
+        }
+        out.emplace_back(key, Yaml(entry.second, file_));
+    }
+    return out;
+}
+
+void Yaml::keys(std::initializer_list<std::string_view> allowed) const {
+    for (const auto& [key, value] : pairs()) {
+        if (std::find(allowed.begin(), allowed.end(), key.text()) == allowed.end()) {
+            key.fail(fmt::format("one of: {}", fmt::join(allowed, ", ")));
+        }
+    }
+}
+
+std::optional<Yaml> Yaml::find(std::string_view key) const {
+    for (const auto& [name, value] : pairs()) {
+        if (name.text() == key) return value;
+    }
+    return std::nullopt;
+}
+
+Yaml Yaml::at(std::string_view key) const {
+    if (auto value = find(key)) return *value;
+    throw TextError(place(file_, node_.Mark()), "", fmt::format("a key '{}'", key));
+}
+
+std::vector<Yaml> Yaml::list() const {
+    if (!node_.IsSequence()) fail("a list");
+    std::vector<Yaml> out;
+    for (const auto& item : node_) out.push_back(Yaml(item, file_));
+    return out;
+}
+
+std::string Yaml::scalar() const {
+    if (!node_.IsScalar() && !node_.IsNull()) fail("a text");
+    return node_.IsScalar() ? node_.Scalar() : "";
+}
+
+std::string Yaml::text() const {
+    if (!node_.IsScalar() || node_.Scalar().empty()) fail("a text");
+    return node_.Scalar();
+}
+
+std::uint64_t Yaml::number(std::uint64_t least, std::uint64_t most) const {
+    const auto value = node_.IsScalar() ? decimal(node_.Scalar()) : std::nullopt;
+    if (!value || *value < least || *value > most) fail(fmt::format("a number from {} to {}", least, most));
+    return *value;
+}
+
+std::uint64_t Yaml::mebibytes(std::uint64_t least, std::uint64_t most) const {
+    const std::string written = node_.IsScalar() ? node_.Scalar() : "";
+    const char unit = written.empty() ? '\0' : written.back();
+    const auto count = decimal(std::string_view(written).substr(0, written.empty() ? 0 : written.size() - 1));
+    const std::uint64_t scale = unit == 'G' ? 1024 : 1;
+    if (!count || (unit != 'M' && unit != 'G') || *count > most || *count * scale < least || *count * scale > most) {
+        fail(fmt::format("a size from {}M to {}M, as 512M or 2G", least, most));
+    }
+    return *count * scale;
+}
+
+std::vector<std::string> Yaml::words() const {
+    std::vector<std::string> out;
+    if (node_.IsSequence()) {
+        for (const Yaml& word : list()) out.push_back(word.text());
+        return out;
+    }
+    std::istringstream in(scalar());
+    for (std::string word; in >> word;) out.push_back(word);
+    return out;
+}
+
+}  // namespace landfall

@@ -1,0 +1,185 @@
+// The first process of a virtual rig: prepares the guest, then starts what the controller asks for over the
+// virtio-serial port named "landfall". Its log is the console.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "commands/commands.hpp"
+#include "os/fd.hpp"
+
+namespace landfall {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kHugePages = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+constexpr const char* kPorts = "/sys/class/virtio-ports";
+constexpr const char* kShell = "/bin/busybox";
+
+void say(const std::string& text) { fmt::print(stderr, "landfall guest: {}\n", text); }
+
+void mount_on(const char* type, const char* where, const char* needs) {
+    mkdir(where, 0755);
+    if (mount(type, where, type, 0, nullptr) == 0 || errno == EBUSY) return;
+    say(fmt::format("no {} at {}: {} (the kernel needs {}=y)", type, where, std::strerror(errno), needs));
+}
+
+/// The kernel could not open a console for us, since /dev was empty when it started us.
+void open_console() {
+    const int console = open("/dev/console", O_RDWR | O_NOCTTY);
+    for (int n = 0; n < 3 && console >= 0; ++n) dup2(console, n);
+    if (console > 2) close(console);
+}
+
+void prepare() {
+    mount_on("devtmpfs", "/dev", "CONFIG_DEVTMPFS");
+    open_console();
+    mount_on("proc", "/proc", "CONFIG_PROC_FS");
+    mount_on("sysfs", "/sys", "CONFIG_SYSFS");
+    mount_on("tmpfs", "/tmp", "CONFIG_TMPFS");
+    mount_on("hugetlbfs", "/dev/hugepages", "CONFIG_HUGETLBFS");
+    std::ofstream(kHugePages) << 16;
+    if (access("/dev/iommu", F_OK) != 0) say("no /dev/iommu: this kernel lacks CONFIG_IOMMUFD=y");
+    setenv("PATH", "/bin", 1);
+    setenv("HOME", "/", 1);
+}
+
+std::optional<std::string> find_port() {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(kPorts, ignored)) {
+        std::string name;
+        std::getline(std::ifstream(entry.path() / "name"), name);
+        if (name == "landfall") return "/dev/" + entry.path().filename().string();
+    }
+    return std::nullopt;
+}
+
+Fd open_port() {
+    if (access(kPorts, F_OK) != 0) {
+        throw LabError("no channel to the controller: the kernel needs CONFIG_VIRTIO_PCI=y and CONFIG_VIRTIO_CONSOLE=y");
+    }
+    // The port's name comes in a message of its own, after the driver is up.
+    constexpr int kTries = 500;
+    for (int n = 0; n < kTries; ++n, usleep(10'000)) {
+        const auto path = find_port();
+        Fd port(path ? open(path->c_str(), O_RDWR | O_CLOEXEC) : -1);
+        if (port) return port;
+    }
+    throw LabError("no virtio-serial port is named 'landfall'");
+}
+
+/// Waits for one child; orphans that came to us are reaped on the way.
+int wait_for(pid_t child) {
+    int status = 0;
+    for (pid_t ended; (ended = wait(&status)) != child;) {
+        if (ended < 0 && errno == ECHILD) return 127;
+    }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int run(const std::string& program, std::vector<std::string> words, const std::function<void()>& prepare_child) {
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+        prepare_child();
+        execv(program.c_str(), argv.data());
+        say(fmt::format("{}: {}", program, std::strerror(errno)));
+        _exit(127);
+    }
+    return child < 0 ? 127 : wait_for(child);
+}
+
+int exec(std::istream& devices, int port) {
+    std::vector<std::string> words{"landfall", "exec"};
+    for (std::string device; devices >> device;) words.insert(words.end(), {"--device", device});
+    return run("/init", words, [port] {
+        dup2(port, STDIN_FILENO);
+        dup2(port, STDOUT_FILENO);
+    });
+}
+
+int shell() {
+    if (access(kShell, X_OK) != 0) {
+        say("there is no shell in here: the controller's machine needs the package busybox-static");
+        return 127;
+    }
+    run(kShell, {"busybox", "--install", "-s", "/bin"}, [] {});
+    std::error_code ignored;
+    fs::create_symlink("/init", "/bin/landfall", ignored);
+    return run(kShell, {"sh"}, [] {
+        setsid();
+        const int terminal = open("/dev/ttyS0", O_RDWR);
+        ioctl(terminal, TIOCSCTTY, 0);
+        for (int n = 0; n < 3; ++n) dup2(terminal, n);
+    });
+}
+
+void answer(int port, const std::string& line) {
+    const std::string text = line + '\n';
+    if (write(port, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+        throw LabError("the controller does not listen");
+    }
+}
+
+/// The next command, read byte by byte: what follows it belongs to the program it starts.
+std::optional<std::string> next_command(int port) {
+    std::string line;
+    for (char c = 0; read(port, &c, 1) == 1; line += c) {
+        if (c == '\n') return line;
+    }
+    return std::nullopt;
+}
+
+void serve(int port) {
+    answer(port, "ready landfall 1");
+    while (const auto command = next_command(port)) {
+        std::istringstream words(*command);
+        std::string verb;
+        words >> verb;
+        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, port)));
+        if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
+        if (verb == "poweroff") return;
+        // Anything else was meant for a program that ended before it read it: `end`, after a step was not met.
+    }
+}
+
+[[noreturn]] void be_first_process() {
+    try {
+        prepare();
+        serve(open_port().get());
+    } catch (const std::exception& e) {
+        say(e.what());
+    }
+    reboot(RB_POWER_OFF);
+    for (;;) pause();  // a first process that ends is a kernel panic
+}
+
+}  // namespace
+
+void add_guest(CLI::App& app, ExitStatus&) {
+    auto* command = app.add_subcommand("guest", "be the first process of a virtual rig");
+    command->group("");  // not for people: no mention in the help
+    command->callback([] {
+        if (getpid() != 1) throw LabError("this is what a virtual rig starts with; see landfall rig");
+        be_first_process();
+    });
+}
+
+}  // namespace landfall
