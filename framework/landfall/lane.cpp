@@ -45,6 +45,8 @@ std::string Lane::refusal(const DmaRequest& request) const {
     const auto target = request.target.value_or(request.range.start);
     if (request.range.start.value % l.alignment != 0 || target.value % l.alignment != 0)
         return fmt::format("{}'s engine copies at multiples of {} bytes", request.device, l.alignment);
+    if (request.verb != DmaRequest::Verb::read && target < l.first_destination)
+        return fmt::format("{}'s engine cannot write below {}", request.device, hex_str(l.first_destination.value));
     if (request.range.last() > l.last_address || target + (n - 1) > l.last_address)
         return fmt::format("{}'s engine reaches {} at most", request.device, hex_str(l.last_address.value));
     return {};

@@ -87,6 +87,7 @@ struct Limits {
     std::uint32_t in_flight = 1;                   ///< copies started and not yet waited for
     Iova last_address;                             ///< highest address the device can put on the bus
     std::chrono::milliseconds limit{1000};         ///< longest a copy may take before it counts as lost
+    Iova first_destination{};                      ///< lowest address it can write: to some, 0 means "no buffer"
 };
 
 /// Makes one kind of device do DMA. The only data verb is copy.

@@ -1,14 +1,15 @@
-// Intel 82576 gigabit Ethernet controller (8086:10c9): dual-port boards, and QEMU's `igb`. Sections are those of the
-// "Intel 82576EB Gigabit Ethernet Controller Datasheet", revision 2.87.
+// Intel 82576 gigabit Ethernet controller (8086:10c9): dual-port boards, and QEMU's `igb`. Sections are those
+// of the "Intel 82576EB Gigabit Ethernet Controller Datasheet", revision 2.87.
 //
-// A copy is one Ethernet frame the device sends to itself: the transmitter reads the payload at the source, the PHY
-// loops the frame back, the receiver writes the payload at the destination. In front of the payload goes a header of
-// ours, sent from the staging slice and received back into it, because the receiver splits every frame behind its
-// first 64 bytes. So the payload is never looked at: it may be any bytes (nothing in it is taken for a broadcast, a
-// VLAN tag, a pause frame or a broken IP header) and any number of them from one up, and exactly those are written.
+// A copy is one Ethernet frame the device sends to itself: the transmitter reads the payload at the source,
+// the PHY loops the frame back, the receiver writes the payload at the destination. In front of the payload
+// goes a header of ours, sent from the staging slice and received back into it, because the receiver splits
+// every frame behind its first 64 bytes. So the payload is never looked at: it may be any bytes (nothing in
+// it is taken for a broadcast, a VLAN tag, a pause frame or a broken IP header) and any number of them from
+// one up, and exactly those are written.
 //
-// There is one copy in flight at a time, and one receive descriptor for it. With several, a frame lost to a fault
-// would let the next one land in its place: a wrong landing made by the lab itself.
+// There is one copy in flight at a time, and one receive descriptor for it. With several, a frame lost to a
+// fault would let the next one land in its place: a wrong landing made by the lab itself.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -27,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 static_assert(std::endian::native == std::endian::little, "descriptors are little-endian");
 
-// ---- registers: chapter 8 ---------------------------------------------------------------------------------------
+// ---- registers: chapter 8 -----------------------------------------------------------------------
 
 enum Register : std::size_t {
     kControl = 0x0000,          // CTRL, 8.2.1
@@ -65,18 +66,18 @@ constexpr std::uint32_t kForceSpeed = 1U << 11;
 constexpr std::uint32_t kForceDuplex = 1U << 12;
 constexpr std::uint32_t kReset = 1U << 26;
 
-constexpr std::uint32_t kLinkUp = 1U << 1;               // STATUS
-constexpr std::uint32_t kAutoReadDone = 1U << 9;         // EECD
-constexpr std::uint32_t kLinkModeMask = 3U << 22;        // CTRL_EXT; 0: the internal PHY
-constexpr std::uint32_t kDriverLoaded = 1U << 28;        // CTRL_EXT
-constexpr std::uint32_t kResendOnTimeout = 1U << 16;     // GCR
-constexpr std::uint32_t kAddressValid = 1U << 31;        // RAH
-constexpr std::uint32_t kQueueEnable = 1U << 25;         // RXDCTL, TXDCTL
-constexpr std::uint32_t kTransmitEnable = 1U << 1;       // TCTL
-constexpr std::uint32_t kReceiveEnable = 1U << 1;        // RCTL
-constexpr std::uint32_t kLongPackets = 1U << 5;          // RCTL
-constexpr std::uint32_t kStripChecksum = 1U << 26;       // RCTL: the FCS never reaches memory
-constexpr std::uint32_t kSplitAlways = 5U << 25;         // SRRCTL.DESCTYPE
+constexpr std::uint32_t kLinkUp = 1U << 1;                // STATUS
+constexpr std::uint32_t kAutoReadDone = 1U << 9;          // EECD
+constexpr std::uint32_t kLinkModeMask = 3U << 22;         // CTRL_EXT; 0: the internal PHY
+constexpr std::uint32_t kDriverLoaded = 1U << 28;         // CTRL_EXT
+constexpr std::uint32_t kResendOnTimeout = 1U << 16;      // GCR
+constexpr std::uint32_t kAddressValid = 1U << 31;         // RAH
+constexpr std::uint32_t kQueueEnable = 1U << 25;          // RXDCTL, TXDCTL
+constexpr std::uint32_t kTransmitEnable = 1U << 1;        // TCTL
+constexpr std::uint32_t kReceiveEnable = 1U << 1;         // RCTL
+constexpr std::uint32_t kLongPackets = 1U << 5;           // RCTL
+constexpr std::uint32_t kStripChecksum = 1U << 26;        // RCTL: the FCS never reaches memory
+constexpr std::uint32_t kSplitAlways = 5U << 25;          // SRRCTL.DESCTYPE: fills the header buffer first
 constexpr std::uint32_t kMdiWrite = 1U << 26 | 1U << 21;  // MDIC: write, to the internal PHY
 constexpr std::uint32_t kMdiReady = 1U << 28;
 constexpr std::uint32_t kMdiError = 1U << 30;
@@ -88,9 +89,9 @@ constexpr std::uint32_t kPhyRestart = 1U << 9;
 constexpr std::uint32_t kPhyFullDuplex = 1U << 8;
 constexpr std::uint32_t kPhySpeed1000 = 1U << 6;
 
-// ---- descriptors ------------------------------------------------------------------------------------------------
+// ---- descriptors --------------------------------------------------------------------------------
 
-// Both kinds are an address and a word that says what to do with it; what the device writes back is in the word.
+// Both kinds are an address and a word that says what to do with it. The device answers in the word.
 struct Descriptor {
     std::uint64_t address = 0, word = 0;
 };
@@ -100,23 +101,26 @@ constexpr std::uint64_t kTransmitData = 1ULL << 29 | 3ULL << 20 | 1ULL << 25;  /
 constexpr std::uint64_t kEndOfFrame = 1ULL << 24;
 constexpr unsigned kFrameLengthShift = 46;  // PAYLEN
 
-// Advanced receive descriptor, 7.1.5: read, the word is the header's address; written back, status and length.
+// Advanced receive descriptor, 7.1.5. Read, the word is the header buffer's address, which is even, so the
+// done bit is clear; written back, it is status and length.
 constexpr std::uint64_t kReceiveDone = 1ULL << 0;
 constexpr std::uint64_t kReceiveLast = 1ULL << 1;
 constexpr std::uint64_t kReceiveErrors = 0xfff00000;
 constexpr unsigned kReceiveLengthShift = 32;
 
-constexpr std::uint32_t kDescriptors = 64;         // in a ring; a multiple of 8
-constexpr std::uint32_t kHeaderBytes = 64;         // SRRCTL.BSIZEHEADER is 1
+constexpr std::uint32_t kDescriptors = 64;  // in a ring; a multiple of 8
+constexpr std::uint32_t kHeaderBytes = 64;  // SRRCTL.BSIZEHEADER is 1
 constexpr std::uint32_t kMostBytes = 8192;
-constexpr std::uint32_t kBufferBytes = 9216;       // SRRCTL.BSIZEPACKET is 9: QEMU wants room for the header in it
-constexpr std::uint32_t kLongestFrame = 9728;      // 9.5 KB with its FCS: what the device can send and receive
-constexpr milliseconds kCopyLimit{100};            // a frame takes 75 us on the wire
+constexpr std::uint32_t kBufferBytes = 9216;  // SRRCTL.BSIZEPACKET is 9: QEMU wants room for the header in it
+constexpr std::uint32_t kLongestFrame = 9728;  // 9.5 KB with its FCS: what the device can send and receive
+constexpr milliseconds kCopyLimit{100};        // a frame takes 75 us on the wire
 static_assert(kHeaderBytes + kMostBytes <= kBufferBytes && kBufferBytes + 4 <= kLongestFrame);
 
-// Destination and source of our frames, locally administered, and a type kept for experiments (IEEE 802, 88-B5): no
-// protocol anyone parses. Only frames to this address are received.
-constexpr std::array<std::uint8_t, 14> kFrameHeader{0x02, 0x4c, 0x46, 0, 0, 1, 0x02, 0x4c, 0x46, 0, 0, 1, 0x88, 0xb5};
+// Destination and source of our frames, locally administered, and a type kept for experiments (IEEE 802,
+// 88-B5): no protocol anyone parses. Only frames to this address are received.
+constexpr std::array<std::uint8_t, 14> kFrameHeader{0x02, 0x4c, 0x46, 0, 0, 1,    0x02,
+                                                    0x4c, 0x46, 0,    0, 1, 0x88, 0xb5};
+constexpr std::uint32_t kOurAddressLow = 0x00464c02, kOurAddressHigh = 0x0100;
 
 // The staging slice.
 struct Shared {
@@ -125,16 +129,19 @@ struct Shared {
 };
 constexpr std::size_t kRingAlignment = 128;
 
-// ---- the driver, in the order things happen ---------------------------------------------------------------------
+// ---- the driver, in the order things happen -----------------------------------------------------
 
 class Igb final : public Engine {
   public:
     Igb(DeviceAccess access, StagingSlice staging)
-        : access_(std::move(access)), shared_(*reinterpret_cast<Shared*>(staging.memory.data())), iova_(staging.iova) {
+        : access_(std::move(access)),
+          shared_(*reinterpret_cast<Shared*>(staging.memory.data())),
+          iova_(staging.iova) {
         if (staging.memory.size() < sizeof(Shared) || iova_.value % kRingAlignment != 0) std::abort();
     }
 
-    Limits limits() const override { return {1, kMostBytes, 1, 1, Iova{~0ULL}, kCopyLimit}; }
+    /// To a receive descriptor, address 0 means that there is no buffer.
+    Limits limits() const override { return {1, kMostBytes, 1, 1, Iova{~0ULL}, kCopyLimit, Iova{1}}; }
 
     bool reset() override { return reset_device() && loop_back() && start_queues(); }
 
@@ -151,9 +158,10 @@ class Igb final : public Engine {
         const auto end = Clock::now() + limit;
         auto& slot = shared_.receive[(receive_tail_ + kDescriptors - 1) % kDescriptors];
         for (;;) {
+            const bool last_look = Clock::now() > end;
             const auto word = std::atomic_ref(slot.word).load(std::memory_order_acquire);
             if ((word & kReceiveDone) != 0) return judge(word);
-            if (Clock::now() > end) return Landing::Status::timeout;
+            if (last_look) return Landing::Status::timeout;
             std::this_thread::yield();
         }
     }
@@ -161,8 +169,8 @@ class Igb final : public Engine {
   private:
     // -- bringing the device up
 
-    /// A read that faulted can wedge the DMA engine in a way CTRL.RST does not cure, a function level reset does
-    /// (4.2.1.5.1). Where the kernel knows no way to reset the function, CTRL.RST has to do.
+    /// A read that faulted can wedge the DMA engine in a way CTRL.RST does not cure, a function level reset
+    /// does (4.2.1.5.1). Where the kernel knows no way to reset the function, CTRL.RST has to do.
     bool reset_device() const {
         (void)access_.reset_function();
         write(kControl, read(kControl) | kReset);
@@ -177,14 +185,15 @@ class Igb final : public Engine {
         return true;
     }
 
-    /// PHY loopback, 3.5.6.3.1. QEMU's link comes up only by negotiation, 500 ms after it was asked for; on a board the
-    /// next write to the PHY ends it before it begins.
+    /// PHY loopback, 3.5.6.3.1. QEMU's link comes up only by negotiation, 500 ms after it was asked for; on a
+    /// board the next write to the PHY ends it before it begins.
     bool loop_back() const {
         write(kControlExtended, (read(kControlExtended) & ~kLinkModeMask) | kDriverLoaded);
         if (!write_phy(kPhyNegotiate | kPhyRestart)) return false;
         if (!write_phy(kPhyLoopback | kPhySpeed1000 | kPhyFullDuplex)) return false;
         std::this_thread::sleep_for(milliseconds(50));
-        write(kControl, (read(kControl) & ~kSpeedMask) | kForceSpeed | kForceDuplex | kSpeed1000 | kFullDuplex | kSetLinkUp);
+        write(kControl, (read(kControl) & ~kSpeedMask) | kForceSpeed | kForceDuplex | kSpeed1000 |
+                            kFullDuplex | kSetLinkUp);
         // The datasheet names no time; the kernel's driver gives a board 500 ms to settle.
         std::this_thread::sleep_for(milliseconds(450));
         return within(milliseconds(2000), [&] { return (read(kStatus) & kLinkUp) != 0; });
@@ -192,18 +201,16 @@ class Igb final : public Engine {
 
     bool write_phy(std::uint32_t value) const {
         write(kMdi, kMdiWrite | value);
-        return within(milliseconds(50), [&] { return (read(kMdi) & kMdiReady) != 0; }) && (read(kMdi) & kMdiError) == 0;
+        return within(milliseconds(50), [&] { return (read(kMdi) & kMdiReady) != 0; }) &&
+               (read(kMdi) & kMdiError) == 0;
     }
 
     bool start_queues() {
         shared_ = {};
         std::ranges::copy(kFrameHeader, shared_.header.begin());
         transmit_tail_ = receive_tail_ = 0;
-        std::uint32_t low = 0, high = 0;
-        std::memcpy(&low, kFrameHeader.data(), 4);
-        std::memcpy(&high, kFrameHeader.data() + 4, 2);
-        write(kAddressLow, low);
-        write(kAddressHigh, high | kAddressValid);
+        write(kAddressLow, kOurAddressLow);
+        write(kAddressHigh, kOurAddressHigh | kAddressValid);
         write(kLongestPacket, kLongestFrame);
         write(kReceiveQueue + kSplit, kSplitAlways | (kHeaderBytes / 64) << 8 | kBufferBytes / 1024);
         set_ring(kReceiveQueue, offsetof(Shared, receive));
@@ -211,9 +218,8 @@ class Igb final : public Engine {
         write(kReceiveControl, kReceiveEnable | kLongPackets | kStripChecksum);
         write(kTransmitControl, read(kTransmitControl) | kTransmitEnable);
         // The queues start only now that both directions are on (8.10.10, 8.12.13).
-        return within(milliseconds(20), [&] {
-            return (read(kReceiveQueue + kQueueControl) & read(kTransmitQueue + kQueueControl) & kQueueEnable) != 0;
-        });
+        const auto on = [&](std::size_t queue) { return (read(queue + kQueueControl) & kQueueEnable) != 0; };
+        return within(milliseconds(20), [&] { return on(kReceiveQueue) && on(kTransmitQueue); });
     }
 
     void set_ring(std::size_t queue, std::size_t offset) const {
@@ -229,11 +235,12 @@ class Igb final : public Engine {
     // -- one copy
 
     void offer_buffer(Iova destination) {
-        put(shared_.receive, receive_tail_, {destination.value, (iova_ + offsetof(Shared, returned_header)).value});
+        put(shared_.receive, receive_tail_,
+            {destination.value, (iova_ + offsetof(Shared, returned_header)).value});
     }
 
-    /// The header, then the payload. QEMU takes what one descriptor names whole or not at all, and neighbours on the
-    /// bus need not be neighbours in memory, so no descriptor crosses a page.
+    /// The header, then the payload. QEMU takes what one descriptor names whole or not at all, and neighbours
+    /// on the bus need not be neighbours in memory, so no descriptor crosses a page.
     void describe_frame(Iova source) {
         const std::uint64_t frame = static_cast<std::uint64_t>(kHeaderBytes + length_) << kFrameLengthShift;
         put(shared_.transmit, transmit_tail_,
@@ -242,11 +249,13 @@ class Igb final : public Engine {
             const Iova from = source + done;
             const auto piece = std::min(length_ - done, kPageSize - from.value % kPageSize);
             done += piece;
-            put(shared_.transmit, transmit_tail_, {from.value, kTransmitData | (done == length_ ? kEndOfFrame : 0) | piece});
+            put(shared_.transmit, transmit_tail_,
+                {from.value, kTransmitData | (done == length_ ? kEndOfFrame : 0) | piece});
         }
     }
 
-    static void put(std::array<Descriptor, kDescriptors>& ring, std::uint32_t& tail, const Descriptor& descriptor) {
+    static void put(std::array<Descriptor, kDescriptors>& ring, std::uint32_t& tail,
+                    const Descriptor& descriptor) {
         std::atomic_ref(ring[tail].address).store(descriptor.address, std::memory_order_relaxed);
         std::atomic_ref(ring[tail].word).store(descriptor.word, std::memory_order_relaxed);
         tail = (tail + 1) % kDescriptors;
@@ -267,11 +276,12 @@ class Igb final : public Engine {
     template <class Condition>
     [[nodiscard]] static bool within(milliseconds limit, Condition condition) {
         const auto end = Clock::now() + limit;
-        while (!condition()) {
-            if (Clock::now() > end) return false;
+        for (;;) {
+            const bool last_look = Clock::now() > end;
+            if (condition()) return true;
+            if (last_look) return false;
             std::this_thread::sleep_for(milliseconds(1));
         }
-        return true;
     }
 
     DeviceAccess access_;
