@@ -10,6 +10,8 @@
 
 #include "engines/engine.hpp"
 #include "linux/sysfs.hpp"
+#include "pci/discover.hpp"
+#include "pci/facts.hpp"
 
 namespace landfall {
 namespace {
@@ -47,20 +49,16 @@ std::string kernel_release() {
 }  // namespace
 
 LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices) {
-    for (auto& named : devices) {
-        auto d = std::make_unique<Device>();
-        const auto directory = pci_directory(named.bdf);
-        const auto vendor = static_cast<std::uint16_t>(hex_file(directory + "/vendor"));
-        const auto device = static_cast<std::uint16_t>(hex_file(directory + "/device"));
-        const auto group = link_name(directory + "/iommu_group");
-        if (group.empty())
-            throw LabError(fmt::format("{} is in no iommu_group", named.bdf.str()), "is the IOMMU on? see the kernel's command line");
+    std::vector<std::pair<std::string, Bdf>> names;
+    for (const auto& d : devices) names.emplace_back(d.name, d.bdf);
+    machine_facts_ = device_facts(discover(), names, [](std::uint16_t vendor, std::uint16_t device) {
         const auto* engine = find_engine(vendor, device);
-        d->fact = {named.name, named.bdf, vendor, device, static_cast<std::uint32_t>(std::stoul(group)),
-                   engine != nullptr ? engine->name : "-", std::nullopt};
-        d->named = std::move(named);
-        devices_.push_back(std::move(d));
-    }
+        return std::string(engine != nullptr ? engine->name : "-");
+    });
+    // The named devices come first, in our order.
+    for (std::size_t i = 0; i < devices.size(); ++i)
+        devices_.push_back(std::make_unique<Device>(
+            Device{std::move(devices[i]), std::get<DeviceFact>(machine_facts_.at(i)), {}}));
 }
 
 std::vector<Fact> LinuxTarget::facts() {
@@ -76,7 +74,7 @@ std::vector<Fact> LinuxTarget::facts() {
             return std::filesystem::exists(pci_directory(d->named.bdf) + "/reset");
         }))
         out.emplace_back(TextFact{"feature", "reset"});
-    for (const auto& d : devices_) out.emplace_back(d->fact);
+    out.insert(out.end(), machine_facts_.begin(), machine_facts_.end());
     return out;
 }
 

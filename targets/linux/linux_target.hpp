@@ -22,7 +22,8 @@ struct NamedDevice {
 
 class LinuxTarget final : public Target, private Iommu {
   public:
-    /// The functions are bound to vfio-pci already. Throws LabError without iommufd.
+    /// The functions are bound to vfio-pci already. Throws LabError without iommufd, or if one
+    /// of them is not there or in no iommu_group.
     explicit LinuxTarget(std::vector<NamedDevice> devices);
 
     std::vector<Fact> facts() override;
@@ -57,6 +58,7 @@ class LinuxTarget final : public Target, private Iommu {
     };
     [[nodiscard]] Device& at(DeviceId id) { return *devices_.at(id.value); }
 
+    std::vector<Fact> machine_facts_;  ///< devices, their groups, what is reserved
     Iommufd iommufd_;
     KernelLog log_;
     std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
