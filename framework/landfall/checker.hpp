@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "landfall/known.hpp"
 #include "landfall/trace.hpp"
 
 namespace landfall {
@@ -21,13 +22,17 @@ struct Violation {
     std::string source;                ///< where that promise is written
     std::string known;                 ///< reference of a finding already understood; empty if new
     std::vector<unsigned> witness;     ///< trace lines that prove it, ascending, `line` among them
+    std::optional<Interval> window;    ///< when it happened, at some instant of it
+    std::vector<std::string> candidates;  ///< what would have been right, one line each
+    std::string observed;              ///< what was seen instead, in the trace's words
 };
 
 struct Verdict {
     enum class Kind { pass, violation, inconclusive, unmet };
     Kind kind = Kind::pass;
     std::string reason;  ///< of inconclusive and unmet
-    std::vector<Violation> violations;
+    std::vector<Violation> violations;  ///< known ones too: a run with no others is a pass
+    std::uint64_t dropped = 0;          ///< further violations, past CheckOptions::max_violations
     std::uint64_t steps = 0, dmas = 0, faults = 0;
     [[nodiscard]] ExitStatus exit_status() const;
 };
@@ -36,6 +41,7 @@ struct Verdict {
 
 struct CheckOptions {
     std::string model = "iommufd";
+    std::vector<Known> known;          ///< findings already understood
     std::size_t max_violations = 100;  ///< further ones are counted, not kept
 };
 
@@ -51,7 +57,7 @@ class Checker {
     /// Violations so far (they only grow).
     [[nodiscard]] const std::vector<Violation>& violations() const;
     /// The verdict if the trace ended here. `cut`: its text broke off. A trace without `end` never passes.
-    [[nodiscard]] Verdict finish(bool cut = false);
+    [[nodiscard]] Verdict finish(bool cut = false) const;
 
   private:
     struct Impl;

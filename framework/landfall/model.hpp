@@ -1,0 +1,103 @@
+// What a kernel promises: a pure machine that answers every control step and says what changes for devices.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "landfall/line.hpp"
+
+namespace landfall {
+
+/// An address space of the trace. Names are declared once in a scenario, so an id is never used again.
+struct SpaceId {
+    std::size_t value = 0;
+    auto operator<=>(const SpaceId&) const = default;
+};
+
+/// The memory behind a mapping. `address` counts bytes from the page the buffer begins in, so a buffer with a skew
+/// starts at address == skew. No name: memory of the lab that is not looked at (the staging window).
+struct Backing {
+    std::string buffer;
+    std::uint64_t address = 0, skew = 0;
+    bool operator==(const Backing&) const = default;
+    [[nodiscard]] Backing operator+(std::uint64_t bytes) const { return {buffer, address + bytes, skew}; }
+};
+
+/// One mapping: what UNMAP removes as a whole.
+struct Area {
+    IovaRange range;
+    Access access;     ///< what a device may do with it
+    Access tolerated;  ///< what the page table format cannot forbid (first stage: write-only is readable)
+    Backing memory;
+    bool writable_pages = true;  ///< pinned for writing: a copy of the mapping may be writable
+    bool unpinnable = false;     ///< pinning fails (pages that are read-only in the process, wanted for writing)
+    [[nodiscard]] std::uint64_t page_offset() const { return memory.address % kPageSize; }
+};
+
+// ---- what a step changes for devices --------------------------------------------------------------------------
+
+struct DeviceAppeared {
+    std::string device;
+    std::uint32_t group = 0;
+};
+struct SpaceMade {
+    SpaceId space;
+    std::string name;
+};
+struct AreaMapped {
+    SpaceId space;
+    Area area;
+};
+struct AreaUnmapped {
+    SpaceId space;
+    Iova start;
+};
+/// The whole group is translated through `space` from now on; nullopt: blocked. `domain` is the name of the HWPT, or
+/// of the IOAS whose automatic one it is.
+struct GroupMoved {
+    std::uint32_t group = 0;
+    std::optional<SpaceId> space;
+    std::string domain;
+};
+/// A device may, or may no longer, put anything on the bus (bus mastering).
+struct DeviceGated {
+    std::string device;
+    bool open = false;
+};
+using Change = std::variant<DeviceAppeared, SpaceMade, AreaMapped, AreaUnmapped, GroupMoved, DeviceGated>;
+
+// ---- the model ------------------------------------------------------------------------------------------------
+
+/// What the model expects of a step.
+struct Prediction {
+    std::vector<Errno> allowed;          ///< any of these is right; empty: the model has no opinion
+    bool any_error = false;              ///< any errno but 0 is right
+    std::optional<std::uint64_t> value;  ///< what `ok` must carry
+    std::string because;                 ///< in words, for the explanation
+    [[nodiscard]] bool allows(const Answer& answer) const;
+    [[nodiscard]] std::string str() const;
+};
+
+class Model {
+  public:
+    virtual ~Model() = default;
+    [[nodiscard]] virtual std::vector<Change> fact(const Fact& fact) = 0;
+    /// The answer the kernel owes in the present state.
+    [[nodiscard]] virtual Prediction predict(const Step& step) const = 0;
+    /// What is wrong with the value of an answer that predict() allows but the kernel had a choice in: an IOVA it
+    /// picked, the ranges it reports. Empty: nothing.
+    [[nodiscard]] virtual std::string objection(const Step& step, const Answer& answer) const = 0;
+    /// Moves on to the state after the step. It follows the answer that was observed, even a wrong one, so that the
+    /// next step is judged by what the kernel is likely to believe.
+    [[nodiscard]] virtual std::vector<Change> apply(const Step& step, const Answer& observed) = 0;
+};
+
+/// Throws TextError if there is no model of that name.
+[[nodiscard]] std::unique_ptr<Model> make_model(std::string_view name);
+[[nodiscard]] std::vector<std::string> model_names();
+
+}  // namespace landfall

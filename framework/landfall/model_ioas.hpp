@@ -1,0 +1,75 @@
+// One IOAS as iommufd keeps it: areas, reserved ranges, allowed ranges (drivers/iommu/iommufd/io_pagetable.c).
+#pragma once
+
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "landfall/model.hpp"
+
+namespace landfall {
+
+class IoasModel {
+  public:
+    explicit IoasModel(SpaceId id, std::string name) : id_(id), name_(std::move(name)) {}
+
+    [[nodiscard]] SpaceId id() const { return id_; }
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+    // -- what the kernel must answer
+    /// MAP, MAP_FILE and COPY of `pieces`, which lie behind one another, to `iova` or where the kernel likes.
+    [[nodiscard]] Prediction map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
+    [[nodiscard]] Prediction unmap(const std::optional<IovaRange>& range) const;
+    /// A HWPT more: every area must suit it and be pinned.
+    [[nodiscard]] Prediction add_domain() const;
+    /// The reserved ranges of a device that is attached now.
+    [[nodiscard]] Prediction reserve(const std::vector<IovaRange>& ranges) const;
+    [[nodiscard]] Prediction allow(const std::vector<IovaRange>& ranges) const;
+    [[nodiscard]] Prediction huge_pages(bool on) const;
+    /// What is wrong with an IOVA the kernel chose.
+    [[nodiscard]] std::string object_to_iova(Iova iova, const std::vector<Area>& pieces) const;
+    /// What is wrong with the ranges the kernel says are free for use.
+    [[nodiscard]] std::string object_to_ranges(const std::vector<IovaRange>& ranges) const;
+
+    // -- what happens then
+    [[nodiscard]] std::vector<Change> do_map(Iova iova, const std::vector<Area>& pieces);
+    /// Removes whole areas from the start of the range until one is cut by it, as the kernel does (K4).
+    [[nodiscard]] std::vector<Change> do_unmap(const std::optional<IovaRange>& range);
+    void do_reserve(const std::string& device, const std::vector<IovaRange>& ranges) { reserved_[device] = ranges; }
+    void do_release(const std::string& device) { reserved_.erase(device); }
+    void do_allow(std::vector<IovaRange> ranges) { allowed_ = std::move(ranges); }
+    void do_huge_pages(bool on) { huge_pages_ = on; }
+
+    /// The mapped pieces under the range, cut to it, for COPY; nullopt if there is a hole.
+    [[nodiscard]] std::optional<std::vector<Area>> slices(const IovaRange& range) const;
+
+    bool alive = true;
+    unsigned domains = 0;                ///< HWPTs made from it, automatic ones too
+    std::optional<unsigned> automatic;   ///< its automatic HWPT, while there is one
+
+  private:
+    using Areas = std::map<Iova, Area>;
+    [[nodiscard]] std::uint64_t alignment() const { return domains > 0 || !huge_pages_ ? kPageSize : 1; }
+    [[nodiscard]] Areas::const_iterator first_in(const IovaRange& range) const;
+    [[nodiscard]] bool has_room(std::uint64_t bytes) const;
+    [[nodiscard]] const Area* overlapping(const IovaRange& range) const;
+    [[nodiscard]] const IovaRange* reserved_in(const IovaRange& range) const;
+
+    SpaceId id_;
+    std::string name_;
+    Areas areas_;
+    std::map<std::string, std::vector<IovaRange>> reserved_;  ///< by the attached device that needs them
+    std::vector<IovaRange> allowed_;
+    bool huge_pages_ = true;
+};
+
+/// ok, or an errno and the reason for it.
+[[nodiscard]] inline Prediction fine() { return {{Errno{}}, false, std::nullopt, {}}; }
+[[nodiscard]] inline Prediction refuse(int error, std::string because) {
+    return {{Errno{error}}, false, std::nullopt, std::move(because)};
+}
+[[nodiscard]] inline bool succeeds(const Prediction& p) { return !p.allowed.empty() && p.allowed[0].ok(); }
+
+}  // namespace landfall

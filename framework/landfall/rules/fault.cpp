@@ -1,0 +1,33 @@
+#include <fmt/format.h>
+
+#include "landfall/rules/rule.hpp"
+
+namespace landfall {
+namespace {
+
+void check(const Case& happened, std::vector<Violation>& found) {
+    const auto* c = std::get_if<FaultCase>(&happened);
+    if (c == nullptr || c->explained) return;
+    Violation v;
+    v.line = c->line.number;
+    v.device = c->device;
+    v.iova = IovaRange{Iova{align_down(c->fault.address.value, kPageSize)}, kPageSize};
+    v.window = c->line.when;
+    v.observed = print(Event{c->fault});
+    const auto who = c->device.empty() ? c->fault.requester.str() + ", no device of this run" : c->device;
+    v.summary = fmt::format("the IOMMU reports a fault of {} at {}, but no DMA of it may have been blocked there", who,
+                            hex_str(c->fault.address.value));
+    v.witness = {v.line};
+    found.push_back(std::move(v));
+}
+
+}  // namespace
+
+extern const Rule fault_rule{
+    "fault",
+    "Every fault the IOMMU reports belongs to a DMA of that requester, or of a device behind the bridge that lends "
+    "it its requester id, which had to or might be blocked at that page.",
+    "VT-d specification 7.2 (fault recording); PCIe-to-PCI bridges: drivers/iommu/iommu.c:1484 ff.",
+    check};
+
+}  // namespace landfall

@@ -1,0 +1,65 @@
+// DMAs that are under way, that have met others, or that must wait for their judgement.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "landfall/account.hpp"
+
+namespace landfall {
+
+/// A DMA, or a pump's run of them, and the time it had.
+struct Flight {
+    DmaRequest request;
+    Interval window;
+    unsigned line = 0;
+    bool pump = false;
+};
+
+class Traffic {
+  public:
+    // -- steps
+    /// A control lane came to its next step: all that began before this instant has been seen. This is the one place
+    /// that counts on lanes beginning their steps in order.
+    void step_begins(Nanoseconds t) { latest_begin_ = std::max(latest_begin_, t); }
+    void start(const DmaRequest& request, Nanoseconds begin, unsigned line, bool pump);
+    /// The DMA that `wait` or `halt` ends.
+    [[nodiscard]] std::optional<Flight> finish(const std::string& device);
+
+    // -- events, which the rig reports before the step they happened in
+    void defer(const Line& line);
+    /// Gives back, in order of time, the events no unseen step can overlap any more; `everything`: all of them.
+    void settle(bool everything, const std::function<void(const Line&)>& take);
+
+    // -- what met what
+    void landed(const DmaRequest& request, const Interval& window, const Landing& landing, const Account& account);
+    /// A DMA of another device may have written these bytes during the window.
+    [[nodiscard]] bool contested(const History& history, const std::string& device, const Interval& window,
+                                 const Backing& memory, std::uint64_t length) const;
+    /// A DMA without an end, or one that was given up, may have written these bytes by now.
+    [[nodiscard]] bool may_still_write(const History& history, Nanoseconds now, const Backing& memory,
+                                       std::uint64_t length) const;
+    /// A DMA of such a device had begun by then and its account is not closed.
+    [[nodiscard]] bool open_at(Nanoseconds t, const std::function<bool(const std::string& device)>& of) const;
+
+    [[nodiscard]] Nanoseconds latest_begin() const { return latest_begin_; }
+    /// No window still to be judged begins before this instant. Forgets what no such window can have met.
+    [[nodiscard]] Nanoseconds watermark();
+
+  private:
+    struct Suspect {
+        Backing memory;
+        std::uint64_t length;
+    };
+
+    Nanoseconds latest_begin_;
+    std::map<std::string, Flight, std::less<>> open_;  ///< started or pumping, by device
+    std::multimap<Nanoseconds, Line> deferred_;        ///< by their ends
+    std::deque<Flight> done_;                          ///< finished writes that others may have met
+    std::deque<Suspect> given_up_;
+};
+
+}  // namespace landfall
