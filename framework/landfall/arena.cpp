@@ -193,10 +193,14 @@ Arena::Found Arena::landed(std::span<const std::byte> payload, Iova iova, bool a
 std::vector<Segment> Arena::origin(std::span<const std::byte> data, Iova iova, const std::vector<Segment>& skip) {
     const auto words = words_of(data);
     Marks marks(words.size());
-    const auto skipped = [&](const Block& b) {
-        return std::ranges::any_of(skip, [&](const Segment& s) { return s.place && s.place->buffer == b.name; });
-    };
     const std::lock_guard lock(mutex_);
+    const auto skipped = [&](const Block& b, std::uint64_t word) {
+        return std::ranges::any_of(skip, [&](const Segment& s) {
+            if (!s.place) return false;
+            const auto at = words_at(*s.place);
+            return &at.block == &b && word >= at.first && word < at.first + at.count;
+        });
+    };
     for (std::uint64_t i = 0; i < words.size(); ++i) {
         // The page of the word before is nearly always the page of this one.
         if (i > 0 && marks[i - 1].block != nullptr) {
@@ -207,11 +211,9 @@ std::vector<Segment> Arena::origin(std::span<const std::byte> data, Iova iova, c
             }
         }
         const auto page_word = (iova.value / kWord + i) % kWordsPerPage;
-        for (const auto& b : blocks_) {
-            if (skipped(*b)) continue;
+        for (const auto& b : blocks_)
             for (auto at = page_word; at < b->words() && marks[i].block == nullptr; at += kWordsPerPage)
-                if (b->load(at) == words[i]) marks[i] = {b.get(), at};
-        }
+                if (b->load(at) == words[i] && !skipped(*b, at)) marks[i] = {b.get(), at};
     }
     return segments(marks);
 }

@@ -82,6 +82,7 @@ std::optional<Access> Access::parse(std::string_view text) {
 }
 
 std::string size_str(std::uint64_t bytes) {
+    if (bytes >= 1ULL << 40) return hex_str(bytes);  // easier to read than billions of kilobytes
     constexpr std::array kUnits{std::pair{30, 'G'}, std::pair{20, 'M'}, std::pair{10, 'K'}};
     for (const auto& [shift, unit] : kUnits)
         if (bytes != 0 && bytes % (1ULL << shift) == 0) return fmt::format("{}{}", bytes >> shift, unit);
