@@ -57,9 +57,10 @@ std::optional<std::string> Channel::next_line() {
     return line;
 }
 
-bool Channel::pump(const Deadline& deadline) {
+bool Channel::pump(const Deadline& deadline, int also) {
     auto fds = console_.waits();
     fds.push_back({socket_.get(), POLLIN, 0});
+    fds.push_back({also, POLLIN, 0});
     if (!wait_any(fds, deadline)) return true;
     console_.drain();
     std::array<char, 16384> buffer;

@@ -1,7 +1,7 @@
 #include "rig/console.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,34 +32,50 @@ Console::Console(Fd serial, Fd errors) : serial_{std::move(serial), {}}, errors_
     unblock(errors_.fd);
 }
 
-bool Console::take(Stream& stream) {
-    bool any = false;
+std::size_t Console::take(Stream& stream) {
+    const std::size_t before = stream.text.size();
     std::array<char, 16384> buffer;
     while (stream.fd) {
         const ssize_t n = read(stream.fd.get(), buffer.data(), buffer.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) break;
-        if (n <= 0) {
+        if (n > 0) {
+            stream.text.append(buffer.data(), static_cast<std::size_t>(n));
+        } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             stream.fd.reset();
+        } else if (errno == EAGAIN) {
             break;
         }
-        any = true;
-        // A serial line ends in \r\n; texts have \n.
-        std::copy_if(buffer.begin(), buffer.begin() + n, std::back_inserter(stream.text),
-                     [](char c) { return c != '\r'; });
     }
-    return any;
+    return stream.text.size() - before;
+}
+
+void Console::forget_oldest(Stream& stream) {
+    if (stream.text.size() > 2 * kKept) stream.text.erase(0, stream.text.size() - kKept);
 }
 
 void Console::drain() {
-    if (take(serial_)) look_for_last_words();
-    take(errors_);
-    for (Stream* s : {&serial_, &errors_}) {
-        if (s->text.size() <= 2 * kKept) continue;
-        const std::size_t cut = s->text.size() - kKept;
-        s->text.erase(0, cut);
-        if (s == &serial_) searched_ -= std::min(cut, searched_);
+    if (const std::size_t fresh = take(serial_); fresh > 0) {
+        const auto text = std::string_view(serial_.text).substr(serial_.text.size() - fresh);
+        if (show_) show_(text);
+        look_for_last_words(text);
     }
+    take(errors_);
+    forget_oldest(serial_);
+    forget_oldest(errors_);
+}
+
+bool Console::type(std::string_view text, const Deadline& deadline) {
+    while (serial_.fd && !text.empty()) {
+        const ssize_t n = send(serial_.fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+        if (n > 0) {
+            text.remove_prefix(static_cast<std::size_t>(n));
+        } else if (n < 0 && errno == EAGAIN) {
+            pollfd room{serial_.fd.get(), POLLOUT, 0};
+            if (!wait_any({&room, 1}, deadline)) return false;
+        } else if (n < 0 && errno != EINTR) {
+            return false;
+        }
+    }
+    return text.empty();
 }
 
 void Console::settle(const Deadline& deadline) {
@@ -77,22 +93,28 @@ std::vector<pollfd> Console::waits() const {
     return out;
 }
 
-void Console::look_for_last_words() {
-    const std::string_view text = serial_.text;
-    for (std::size_t end; (end = text.find('\n', searched_)) != std::string_view::npos; searched_ = end + 1) {
-        const auto line = text.substr(searched_, end - searched_);
+void Console::look_for_last_words(std::string_view fresh) {
+    unfinished_ += fresh;
+    std::size_t start = 0;
+    for (std::size_t end; (end = unfinished_.find('\n', start)) != std::string::npos; start = end + 1) {
+        const auto line = std::string_view(unfinished_).substr(start, end - start);
         const bool last = std::any_of(kLastWords.begin(), kLastWords.end(), [line](std::string_view words) {
             return line.find(words) != std::string_view::npos;
         });
-        if (last && last_words_.empty()) last_words_ = line;
+        if (last && last_words_.empty()) last_words_ = line.substr(0, line.find('\r'));
     }
+    unfinished_.erase(0, start);
 }
 
 bool Console::accelerator_failed() const {
     return errors_.text.find("KVM internal error") != std::string::npos;
 }
 
-std::string Console::text() const { return serial_.text + errors_.text; }
+std::string Console::text() const {
+    std::string all = serial_.text + errors_.text;
+    all.erase(std::remove(all.begin(), all.end(), '\r'), all.end());  // a serial line ends in \r\n
+    return all;
+}
 
 std::string Console::tail() const {
     const std::string all = text();

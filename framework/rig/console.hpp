@@ -3,7 +3,9 @@
 
 #include <poll.h>
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "os/deadline.hpp"
@@ -23,7 +25,7 @@ class Console {
     /// What to wait on beside a channel.
     [[nodiscard]] std::vector<pollfd> waits() const;
 
-    /// Everything of the last few MiB: serial first, then errors.
+    /// Everything of the last few MiB, serial first, then errors; lines end in \n.
     [[nodiscard]] std::string text() const;
     /// The last lines of it.
     [[nodiscard]] std::string tail() const;
@@ -31,20 +33,25 @@ class Console {
     [[nodiscard]] const std::string& last_words() const { return last_words_; }
     /// QEMU said that its accelerator broke down. It then neither ends nor runs its guest.
     [[nodiscard]] bool accelerator_failed() const;
-    [[nodiscard]] const std::string& serial_text() const { return serial_.text; }
-    [[nodiscard]] int serial() const { return serial_.fd.get(); }
+
+    /// Types on the serial console. False: it is gone, or took nothing until the deadline.
+    [[nodiscard]] bool type(std::string_view text, const Deadline& deadline);
+    /// Shows everything the serial console says from now on, as it comes; an empty function ends that.
+    void show(std::function<void(std::string_view)> take) { show_ = std::move(take); }
 
   private:
     struct Stream {
         Fd fd;
         std::string text;
     };
-    /// True if anything came.
-    static bool take(Stream& stream);
-    void look_for_last_words();
+    /// Returns how many bytes came.
+    static std::size_t take(Stream& stream);
+    static void forget_oldest(Stream& stream);
+    void look_for_last_words(std::string_view fresh);
 
     Stream serial_, errors_;
-    std::size_t searched_ = 0;  ///< how much of the serial text held no last words
+    std::function<void(std::string_view)> show_;
+    std::string unfinished_;  ///< the serial line that has no end yet
     std::string last_words_;
 };
 

@@ -26,9 +26,10 @@ class QemuRig final : public Rig {
     [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override;
     [[nodiscard]] std::string console() const override;
 
-    /// A shell in the guest, with `in` and `out` as its terminal; returns its exit status when it has ended, or
-    /// 0 when the escape character came from `in`.
+    /// A shell in the guest, with `in` and `out` as its terminal, until it ends or kEscape comes from `in`.
+    /// Returns its exit status, 0 for the latter. Throws RigDied.
     int shell(int in, int out);
+    static constexpr char kEscape = 0x1d;  ///< Ctrl-], as telnet has it
 
   private:
     /// Our ends of QEMU's channels, and its own until it has them.
