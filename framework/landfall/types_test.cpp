@@ -62,8 +62,8 @@ TEST(Sizes, ShortestExactForm) {
     EXPECT_EQ(size_str(4096), "4K");
     EXPECT_EQ(size_str(4097), "4097");
     EXPECT_EQ(size_str(3ULL << 20), "3M");
-    EXPECT_EQ(size_str(1ULL << 40), "1024G");
-    EXPECT_EQ(size_str(~0ULL), "18446744073709551615");
+    EXPECT_EQ(size_str(1ULL << 40), "0x10000000000");
+    EXPECT_EQ(size_str(~0ULL), "0xffffffffffffffff");
 }
 
 TEST(Durations, ShortestExactForm) {

@@ -1,0 +1,92 @@
+// A target for tests of the runner: one group, page-granular translation, DMA done at once. Nothing of a real IOMMU's
+// rules is in it; it does what it is told.
+#pragma once
+
+#include <cstring>
+#include <map>
+
+#include "landfall/target.hpp"
+
+namespace landfall {
+
+class FakeTarget final : public Target, private Iommu {
+  public:
+    bool blocked = false;       ///< every DMA faults
+    bool engine_dies = false;   ///< every copy times out
+    std::vector<Event> to_report;
+
+    std::vector<Fact> facts() override {
+        return {TextFact{"feature", "good-humour"}, DeviceFact{"a", *Bdf::parse("0000:00:08.0"), 1, 2, 5, "fake", {}},
+                DeviceFact{"b", *Bdf::parse("0000:00:08.1"), 1, 2, 5, "fake", {}}};
+    }
+    Iommu& iommu() override { return *this; }
+    std::unique_ptr<Engine> engine(DeviceId, StagingSlice) override { return std::make_unique<FakeEngine>(*this); }
+    Nanoseconds now() override { return {++clock_}; }
+    void sleep(Nanoseconds) override {}
+    std::vector<Event> events() override { return std::exchange(to_report, {}); }
+
+    /// Memory a device reaches at an IOVA; nullptr: a fault.
+    std::byte* translate(Iova iova) {
+        if (blocked || domain_.value == 0) return nullptr;
+        const auto& pages = spaces_[domain_.value];
+        const auto it = pages.find(align_down(iova.value, kPageSize));
+        return it == pages.end() ? nullptr : it->second + iova.value % kPageSize;
+    }
+
+  private:
+    class FakeEngine final : public Engine {
+      public:
+        explicit FakeEngine(FakeTarget& target) : target_(target) {}
+        Limits limits() const override { return {8, 16384, 1, 1, Iova{~0ULL}, std::chrono::milliseconds(1), {}}; }
+        bool reset() override { return true; }
+        void start(const CopyRequest& c) override {
+            if (target_.engine_dies) return;
+            for (std::uint32_t i = 0; i < c.length; i += 8) {
+                const auto* from = target_.translate(c.source + i);
+                auto* to = target_.translate(c.destination + i);
+                if (from != nullptr && to != nullptr) std::memcpy(to, from, 8);
+            }
+        }
+        Landing::Status wait(std::chrono::milliseconds) override {
+            return target_.engine_dies ? Landing::Status::timeout : Landing::Status::done;
+        }
+
+      private:
+        FakeTarget& target_;
+    };
+
+    Errno open(DeviceId) override { return {}; }
+    Errno close(DeviceId) override { return {}; }
+    Errno reset(DeviceId) override { return {ENOTTY}; }
+    Result<ObjectId> ioas_alloc() override { return {{}, {++objects_}}; }
+    Result<ObjectId> hwpt_alloc(DeviceId, ObjectId) override { return {{EOPNOTSUPP}, {}}; }
+    Errno destroy(ObjectId) override { return {EBUSY}; }
+    Result<Iova> map(ObjectId ioas, std::optional<Iova> iova, Memory m, Access) override {
+        const Iova at = iova.value_or(Iova{0x9000});
+        for (std::uint64_t i = 0; i < m.length; i += kPageSize) spaces_[ioas.value][at.value + i] = m.address + i;
+        return {{}, at};
+    }
+    Result<Iova> copy(ObjectId, std::optional<Iova>, ObjectId, IovaRange, Access) override { return {{EINVAL}, {}}; }
+    Result<std::uint64_t> unmap(ObjectId ioas, std::optional<IovaRange> r) override {
+        std::erase_if(spaces_[ioas.value], [&](const auto& p) { return !r || r->contains(Iova{p.first}); });
+        return {{}, r ? r->length : 0};
+    }
+    Result<std::vector<IovaRange>> ranges(ObjectId) override { return {{}, {{Iova{0}, 4096}}}; }
+    Errno allow(ObjectId, std::span<const IovaRange>) override { return {}; }
+    Errno huge_pages(ObjectId, bool) override { return {}; }
+    Errno attach(DeviceId, ObjectId domain) override {
+        domain_ = domain;
+        return {};
+    }
+    Errno detach(DeviceId) override {
+        domain_ = {};
+        return {};
+    }
+
+    std::uint64_t clock_ = 0;
+    std::uint32_t objects_ = 0;
+    ObjectId domain_;
+    std::map<std::uint32_t, std::map<std::uint64_t, std::byte*>> spaces_;
+};
+
+}  // namespace landfall

@@ -1,0 +1,134 @@
+#include "landfall/runner.hpp"
+
+#include <gmock/gmock.h>
+
+#include "landfall/fake_target_test.hpp"
+#include "landfall/scenario.hpp"
+
+namespace landfall {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class RunnerTest : public testing::Test {
+  protected:
+    FakeTarget target_;
+    std::vector<Line> events_;
+    Runner runner_{target_, [this](const Line& line) { events_.push_back(line); }};
+
+    void SetUp() override { (void)runner_.begin(); }
+
+    /// Runs steps and returns the last one's outcome without its sequence number.
+    std::string run(const std::string& text) {
+        std::string last;
+        for (const auto& line : Scenario::parse(text).lines) {
+            if (line.step() == nullptr) continue;
+            auto outcome = *runner_.step(line).observed;
+            if (auto* l = std::get_if<Landing>(&outcome)) l->seq.reset();
+            last = print(outcome);
+        }
+        return last;
+    }
+};
+
+constexpr const char* kOneAttached =
+    "buffer p1 8K\nbuffer p2 4K\nioas one\nmap one 0x200000 p1 rw\nattach a one\n";
+
+std::string with(const std::string& step) { return std::string(kOneAttached) + step + "\n"; }
+
+TEST_F(RunnerTest, HeadEndsWithTheStagingFact) {
+    FakeTarget target;
+    Runner runner(target, {});
+    const auto head = runner.begin();
+    EXPECT_EQ(print(head.back()), "staging 0x70000000+1M");
+    EXPECT_EQ(print(head[1]), "device a 0000:00:08.0 0001:0002 group 5 engine fake");
+}
+
+TEST_F(RunnerTest, WriteIsFoundWhereItLanded) {
+    EXPECT_EQ(run(with("dma a write 0x200010+64")), "done lands p1[0x10+64]");
+}
+TEST_F(RunnerTest, WriteOfAWholeBufferIsNamedByTheBuffer) {
+    EXPECT_EQ(run(with("dma a write 0x200000+8K")), "done lands p1");
+}
+TEST_F(RunnerTest, BlockedWriteLandsNowhere) {
+    EXPECT_EQ(run(with("dma a write 0x300000+64")), "done nowhere");
+}
+TEST_F(RunnerTest, TornWriteListsItsPieces) {
+    EXPECT_EQ(run(with("dma a write 0x201800+4K")), "done lands p1[0x1800+2K] nowhere+2K");
+}
+TEST_F(RunnerTest, OneWriteIntoTwoBuffers) {
+    EXPECT_EQ(run(with("map one 0x202000 p2 rw\ndma a write 0x201800+4K")),
+              "done lands p1[0x1800+2K] p2[0x0+2K]");
+}
+TEST_F(RunnerTest, ReadSaysWhoseContentItGot) {
+    EXPECT_EQ(run(with("dma a read 0x201000+256")), "done from p1[0x1000+256]");
+}
+TEST_F(RunnerTest, BlockedReadGetsNothing) {
+    EXPECT_EQ(run(with("dma a read 0x300000+256")), "done nothing");
+}
+TEST_F(RunnerTest, CopyHasSourceAndDestinationEvenWithinOneBuffer) {
+    EXPECT_EQ(run(with("dma a copy 0x200000+64 to 0x201040")), "done from p1[0x0+64] lands p1[0x1040+64]");
+}
+TEST_F(RunnerTest, TwoCopiesOfOneSourceAreToldApart) {
+    EXPECT_EQ(run(with("map one 0x300000 p2 rw\ndma a copy 0x200000+64 to 0x300000\n"
+                       "dma a copy 0x300000+64 to 0x200800")),
+              "done from p2[0x0+64] lands p1[0x800+64]");
+}
+TEST_F(RunnerTest, DeviceThatStaysSilentIsATimeout) {
+    target_.engine_dies = true;
+    EXPECT_EQ(run(with("dma a write 0x200000+64")), "timeout nowhere");
+}
+TEST_F(RunnerTest, StartAndWaitAreOneDma) {
+    EXPECT_EQ(run(with("start a write 0x200000+64\nwait a")), "done lands p1[0x0+64]");
+}
+TEST_F(RunnerTest, ViewNamesTheAddressSpace) {
+    EXPECT_EQ(run(with("ioas two\nview b")), "sees one");
+    EXPECT_EQ(run("ioas three\nattach a three\nview b"), "sees three");
+    target_.blocked = true;
+    EXPECT_EQ(run("view b"), "sees nothing");
+}
+TEST_F(RunnerTest, RequireNamesWhatIsMissing) {
+    EXPECT_EQ(run("require same-group a b"), "ok");
+    EXPECT_THAT(run("require different-groups a b"), HasSubstr("unmet \"a is in iommu_group 5, b in 5\""));
+    EXPECT_EQ(run("require feature good-humour"), "ok");
+    EXPECT_THAT(run("require feature patience"), HasSubstr("lacks patience"));
+    EXPECT_THAT(run("require engine a edu"), HasSubstr("driven by engine fake"));
+}
+TEST_F(RunnerTest, DmaBeyondTheEngineIsUnmetNotAFailure) {
+    EXPECT_THAT(run(with("dma a write 0x200000+32K")), HasSubstr("unmet \"a's engine copies 8 to 16384 bytes"));
+}
+TEST_F(RunnerTest, StepOnAnObjectThatWasNeverMadeIsBroken) {
+    EXPECT_EQ(run("ioas one\nhwpt h one a"), "EOPNOTSUPP");
+    EXPECT_THAT(run("ioas two\nhwpt h2 two a\nattach a h2"), HasSubstr("broken \"h2 was never made"));
+}
+TEST_F(RunnerTest, PumpReportsEveryDmaAndHaltCountsThem) {
+    run(kOneAttached);
+    (void)runner_.step(parse_line("pump a write 0x200000+64", "t", 1));
+    const auto halted = runner_.step(parse_line("halt a", "t", 1));
+    const auto count = *std::get<Answer>(*halted.observed).value;
+    EXPECT_EQ(events_.size(), count);
+    for (const auto& e : events_) EXPECT_THAT(print(e), HasSubstr("lands p1[0x0+64]"));
+}
+TEST_F(RunnerTest, BytesNobodyWroteAreReportedAtTheEnd) {
+    run(with("dma a write 0x200000+64"));
+    std::memset(target_.translate(Iova{0x200800}), 0x55, 16);
+    const auto tail = runner_.finish();
+    ASSERT_EQ(tail.size(), 2U);
+    EXPECT_THAT(print(tail[0]), HasSubstr("! stray p1[0x800+16]"));
+    EXPECT_EQ(print(tail[1]), "end 6");
+}
+TEST_F(RunnerTest, EventsComeBeforeTheStepTheyWereSeenAt) {
+    target_.to_report.emplace_back(KernelEvent{"WARNING: at x"});
+    run("ioas one");
+    ASSERT_EQ(events_.size(), 1U);
+    EXPECT_THAT(print(events_[0]), HasSubstr("! kernel \"WARNING: at x\""));
+}
+TEST_F(RunnerTest, StepKeepsItsExpectationAndGainsTimes) {
+    const auto line = runner_.step(parse_line("ioas one => EINVAL", "t", 1));
+    EXPECT_THAT(print(line), testing::MatchesRegex("@[0-9]+ @[0-9]+ ioas one => EINVAL => ok"));
+}
+
+}  // namespace
+}  // namespace landfall
