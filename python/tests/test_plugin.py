@@ -1,0 +1,256 @@
+"""The pytest plugin in front of paper rigs: what becomes an error, a failure, a skip."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as xml
+from types import SimpleNamespace
+
+import pytest
+from paper import PaperRig, result_of
+
+from landfall import LabError, RigDied, Scenario
+
+PASSING = """\
+@10 @20 buffer p1 4K => ok
+@20 @30 ioas one => ok
+@30 @40 map one 0x200000 p1 rw => ok
+@40 @50 attach a one => ok
+@50 @60 dma a write 0x200000+4K => done seq 1 lands p1
+end 5
+"""
+# Both went to domain two with a; b's DMA may not land in what only domain one maps.
+STALE = """\
+@10 @20 buffer p1 4K => ok
+@20 @30 ioas one => ok
+@20 @30 ioas two => ok
+@30 @40 map one 0x200000 p1 rw => ok
+@40 @50 attach a one => ok
+@50 @60 attach b one => ok
+@60 @70 replace a two => ok
+@80 @90 dma b write 0x200000+4K => done seq 1 lands p1
+end 8
+"""
+UNMET = '@10 @20 require engine a igb => unmet "a is driven by edu, not igb"\nend 1\n'
+ONE_RIG = ["-p", "landfall.plugin", "--rig", "edu-pair-vtd"]
+
+
+def scenario(pytester: pytest.Pytester, name: str = "one", text: str = "ioas one\n") -> None:
+    (pytester.path / f"{name}.scn").write_text(text)
+
+
+def live_test(pytester: pytest.Pytester, body: str) -> None:
+    pytester.makepyfile("def test_live(lab):\n" + "".join(f"    {line}\n" for line in body.splitlines()))
+
+
+# ---- scenarios ----------------------------------------------------------------------------------------------------
+
+
+def test_a_scenario_that_passes(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(PASSING))
+    scenario(pytester)
+    run = pytester.runpytest(*ONE_RIG, "-v")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines(["*one.scn::edu-pair-vtd PASSED*"])
+
+
+def test_a_wrong_landing_is_a_failure_that_explains_itself(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(STALE))
+    scenario(pytester)
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(["*landing*", "*Captured stdout (trace)*", "*replace a two => ok*",
+                              "*Captured stderr (console)*", "Linux version 7.3.4"])
+
+
+def test_an_unmet_requirement_is_a_skip_that_names_it(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(UNMET))
+    scenario(pytester)
+    run = pytester.runpytest(*ONE_RIG, "-rs")
+    run.assert_outcomes(skipped=1)
+    run.stdout.fnmatch_lines(["SKIPPED*a is driven by edu, not igb"])
+
+
+def test_a_trace_that_proves_nothing_is_an_error(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of("@10 @20 ioas one => ok\n"))
+    scenario(pytester)
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(errors=1)
+    run.stdout.fnmatch_lines(["Inconclusive: *"])
+
+
+def test_text_that_is_no_scenario_is_named_before_anything_boots(pytester: pytest.Pytester,
+                                                                 paper_rig: type[PaperRig]) -> None:
+    scenario(pytester, text="iaos one\n")
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(errors=1)
+    run.stdout.fnmatch_lines(["*one.scn:1:1: found 'iaos', expected *"])
+    assert paper_rig.started == []
+
+
+# ---- rigs ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_rig_boots_once_for_all_its_tests(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(PASSING))
+    scenario(pytester, "one")
+    scenario(pytester, "two")
+    live_test(pytester, "lab.ioas('one')")
+    run = pytester.runpytest(*ONE_RIG, "--rig", "edu-bridge-vtd", "--rig-kernel", "bz", "--rig-kernel-args", "quiet")
+    run.assert_outcomes(passed=6)
+    assert sorted(paper_rig.started) == [("edu-bridge-vtd", "bz", "quiet"), ("edu-pair-vtd", "bz", "quiet")]
+
+
+def test_without_a_rig_there_is_nothing_to_run_on(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    scenario(pytester)
+    live_test(pytester, "lab.ioas('one')")
+    run = pytester.runpytest("-p", "landfall.plugin", "-rs")
+    run.assert_outcomes(skipped=2)
+    run.stdout.fnmatch_lines(["SKIPPED*no rig was given: --rig NAME"])
+
+
+@pytest.mark.parametrize(("required", "outcomes"), [([], {"skipped": 2}), (["--rig-required"], {"errors": 2})])
+def test_an_absent_rig_is_a_skip_unless_it_is_required(pytester: pytest.Pytester, paper_rig: type[PaperRig],
+                                                       required: list[str], outcomes: dict[str, int]) -> None:
+    paper_rig.start_error = LabError("there is no qemu-system-x86_64 on this machine", "apt-get install it")
+    scenario(pytester)
+    live_test(pytester, "lab.ioas('one')")
+    run = pytester.runpytest(*ONE_RIG, *required, "-rsE")
+    run.assert_outcomes(**outcomes)
+    run.stdout.fnmatch_lines(["*rig edu-pair-vtd: there is no qemu-system-x86_64 on this machine (apt-get install it)*"])
+    assert len(paper_rig.started) == 1
+
+
+def test_a_rig_nobody_knows_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    run = pytester.runpytest("-p", "landfall.plugin", "--rig", "no-such-rig")
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["ERROR: *no-such-rig*"])
+
+
+def test_a_rig_that_fails_its_check_is_an_error(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.problems = ["a and b are not in one group"]
+    scenario(pytester)
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(errors=1)
+    run.stdout.fnmatch_lines(["rig edu-pair-vtd is out of use: *a and b are not in one group*"])
+
+
+def test_a_rig_that_broke_is_an_error_and_not_used_again(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    asked: list[str] = []
+
+    def run(which: Scenario) -> SimpleNamespace:
+        asked.append(which.file)
+        return result_of('@10 ! lab "the guest\'s channel closed"\n', rig_lost=True)
+
+    paper_rig.run_ = staticmethod(run)
+    scenario(pytester, "one")
+    scenario(pytester, "two")
+    live_test(pytester, "lab.ioas('one')")
+    outcome = pytester.runpytest(*ONE_RIG)
+    outcome.assert_outcomes(errors=3)
+    outcome.stdout.fnmatch_lines(["Inconclusive: *the guest's channel closed*",
+                                  "rig edu-pair-vtd is out of use: it died in one.scn::edu-pair-vtd"])
+    assert len(asked) == 1 and len(paper_rig.started) == 1
+
+
+def test_a_kernel_that_died_is_a_failure_and_its_rig_not_used_again(pytester: pytest.Pytester,
+                                                                    paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of('@10 ! kernel "Kernel panic - not syncing"\n', rig_lost=True))
+    scenario(pytester, "one")
+    scenario(pytester, "two")
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(failed=1, errors=1)
+    run.stdout.fnmatch_lines(["*Kernel panic - not syncing*"])
+
+
+# ---- live tests ---------------------------------------------------------------------------------------------------
+
+LIVE = """\
+lab.buffer("p1", "4K")
+lab.ioas("one")
+lab.map("one", 0x200000, "p1", "rw")
+assert lab.attach("a", "one").ok
+assert lab.dma("a", "write", 0x200000, "4K").fulfils("lands p1")
+"""
+
+
+def test_a_live_test_is_judged_when_it_has_returned(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.answer = staticmethod(lambda text: "done seq 1 lands p1" if text.startswith("dma") else "ok")
+    live_test(pytester, LIVE)
+    pytester.runpytest(*ONE_RIG).assert_outcomes(passed=1)
+
+
+def test_a_violation_nobody_asserted_is_a_failure(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.answer = staticmethod(lambda text: "done seq 1 lands p1" if text.startswith("dma") else "ok")
+    live_test(pytester, LIVE + 'lab.unmap("one", 0x200000, "4K")\nlab.dma("a", "write", 0x200000, "4K")')
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(["*ViolationError: *", "*Captured stdout (trace)*"])
+
+
+def test_what_breaks_the_lab_in_a_live_test_is_an_error(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.answer = staticmethod(lambda text: 'broken "device a cannot be reset"')
+    live_test(pytester, "lab.reset('a')")
+    run = pytester.runpytest(*ONE_RIG, "--junit-xml=out.xml")
+    run.assert_outcomes(passed=0, failed=0, errors=1)
+    run.stdout.fnmatch_lines(["*LabError: device a cannot be reset"])
+    case = xml.parse(pytester.path / "out.xml").find(".//testcase")
+    assert case is not None and case.find("error") is not None and case.find("failure") is None
+
+
+@pytest.mark.parametrize(("kernel_died", "outcomes"), [(False, {"errors": 2}), (True, {"failed": 1, "errors": 1})])
+def test_a_rig_that_dies_in_a_live_test_is_not_used_again(pytester: pytest.Pytester, paper_rig: type[PaperRig],
+                                                          kernel_died: bool, outcomes: dict[str, int]) -> None:
+    def die(text: str) -> str:
+        raise RigDied("the guest is gone", kernel_died, "last words")
+
+    paper_rig.answer = staticmethod(die)
+    pytester.makepyfile("def test_live(lab): lab.ioas('one')\ndef test_next(lab): pass")
+    run = pytester.runpytest(*ONE_RIG)
+    run.assert_outcomes(**outcomes)
+    run.stdout.fnmatch_lines_random(["*last words*", "rig edu-pair-vtd is out of use: it died in *::test_live*"])
+
+
+def test_a_requirement_unmet_in_a_live_test_is_a_skip(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.answer = staticmethod(lambda text: 'unmet "a is driven by edu, not igb"')
+    live_test(pytester, "lab.require('engine', 'a', 'igb')")
+    run = pytester.runpytest(*ONE_RIG, "-rs")
+    run.assert_outcomes(skipped=1)
+    run.stdout.fnmatch_lines(["SKIPPED*a is driven by edu, not igb"])
+
+
+def test_the_group_fixture_names_a_group(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.groups = [["c"], ["a", "b"]]
+    pytester.makepyfile("def test_group(group): assert group == ['a', 'b']")
+    pytester.runpytest(*ONE_RIG).assert_outcomes(passed=1)
+
+
+def test_a_rig_without_a_group_is_a_skip_that_names_it(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.groups = [["a"], ["b"]]
+    pytester.makepyfile("def test_group(group): assert group")
+    run = pytester.runpytest(*ONE_RIG, "-rs")
+    run.assert_outcomes(skipped=1)
+    run.stdout.fnmatch_lines(["SKIPPED*rig edu-pair-vtd has no group of two devices"])
+
+
+# ---- reports ------------------------------------------------------------------------------------------------------
+
+
+def test_junit_has_the_facts_of_each_test(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(STALE))
+    scenario(pytester)
+    pytester.runpytest(*ONE_RIG, "--junit-xml=out.xml", "-o", "junit_logging=all")
+    case = xml.parse(pytester.path / "out.xml").find(".//testcase")
+    assert case is not None
+    properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+    assert properties == {"rig": "edu-pair-vtd", "kernel": "7.3.4", "group": "2: a b", "verdict": "violation"}
+    assert "replace a two => ok" in (case.findtext("system-out") or "")
+    assert "Linux version 7.3.4" in (case.findtext("system-err") or "")
+
+
+def test_traces_are_kept_where_asked(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(PASSING))
+    scenario(pytester)
+    pytester.runpytest(*ONE_RIG, "--landfall-output=kept").assert_outcomes(passed=1)
+    names = sorted(p.name for p in (pytester.path / "kept").iterdir())
+    assert names == ["one.scn-edu-pair-vtd.console", "one.scn-edu-pair-vtd.trace"]
+    assert (pytester.path / "kept" / "one.scn-edu-pair-vtd.trace").read_text().endswith(PASSING)

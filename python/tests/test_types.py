@@ -1,0 +1,24 @@
+"""The types a user's editor sees are those of the bindings, and the package keeps to them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PYTHON = Path(__file__).parents[1]
+
+
+def test_the_stub_is_what_the_bindings_say() -> None:
+    printed = subprocess.run([sys.executable, PYTHON / "tools" / "stubs.py"], check=True, capture_output=True, text=True)
+    assert (PYTHON / "landfall" / "_core.pyi").read_text() == printed.stdout, "run python/tools/stubs.py"
+
+
+@pytest.mark.skipif(shutil.which("mypy") is None, reason="mypy is not installed")
+def test_the_package_is_well_typed() -> None:
+    checked = subprocess.run(["mypy", PYTHON / "landfall", PYTHON / "tests", PYTHON / "tools"], cwd=PYTHON.parent,
+                             capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
