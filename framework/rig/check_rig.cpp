@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "landfall/error.hpp"
 #include "rig/rig.hpp"
@@ -14,6 +15,10 @@ namespace {
 
 /// Below the staging window, so past the end of the guest's memory: a DMA that is not translated destroys nothing.
 constexpr std::uint64_t kBelowStaging = 1U << 20;
+
+/// The kernel prints ten fault lines and is then silent until so much time has passed (drivers/iommu/intel/dmar.c,
+/// dmar_fault: DEFAULT_RATELIMIT_INTERVAL).
+constexpr const char* kUntilFaultsShow = "sleep 5200ms";
 
 struct Facts {
     std::map<std::string, DeviceFact> devices;  ///< by name
@@ -49,34 +54,27 @@ std::vector<std::string> group_problems(const RigFile& file, const Facts& facts)
     return out;
 }
 
-// One device against the IOMMU.
+// The devices of a rig against its IOMMU, one after the other.
 class Probe {
   public:
-    Probe(Session& session, const DeviceFact& device) : session_(session), device_(device) {}
+    Probe(Session& session, const Facts& facts) : session_(session), facts_(facts) {}
 
-    /// Empty if its DMA is translated or blocked.
-    [[nodiscard]] std::string problem(const Facts& facts) {
-        const std::string ioas = "check-" + device_.name;
+    /// Empty if the DMA of `device` is translated or blocked.
+    [[nodiscard]] std::string problem(const DeviceFact& device) {
+        const std::string ioas = "check-" + device.name;
         if (auto refused = control("ioas " + ioas); !refused.empty()) return refused;
-        if (auto refused = control(fmt::format("attach {} {}", device_.name, ioas)); !refused.empty()) return refused;
-        const bool sees = sees_beacon(ioas);
-        // A blocked DMA is told by its fault. Linux 7.3 blocks what is behind a PCIe-to-PCI bridge in scalable mode
-        // although it is attached (kernel-side finding): the IOMMU is in the way all the same.
-        if (!sees && !faulted_) {
-            const IovaRange unmapped{Iova{facts.staging.start.value - kBelowStaging}, kPageSize};
-            run(fmt::format("dma {} write {}", device_.name, print(unmapped)));
-            run("sleep 200ms");
-        }
-        if (auto refused = control("detach " + device_.name); !refused.empty()) return refused;
-        if (sees || faulted_) return {};
-        return fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", device_.name, device_.bdf.str());
+        if (auto refused = control(fmt::format("attach {} {}", device.name, ioas)); !refused.empty()) return refused;
+        const bool stopped = sees_beacon(device, ioas) || blocked(device);
+        if (auto refused = control("detach " + device.name); !refused.empty()) return refused;
+        if (stopped) return {};
+        return fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", device.name, device.bdf.str());
     }
 
   private:
     Line run(const std::string& text) {
         return session_.step(parse_line(text, "<rig check>", 1), [this](const Line& line) {
             const auto* fault = line.event() == nullptr ? nullptr : std::get_if<FaultEvent>(line.event());
-            if (fault != nullptr && fault->requester == device_.alias.value_or(device_.bdf)) faulted_ = true;
+            if (fault != nullptr) faulted_.insert(fault->requester);
         });
     }
     /// What is wrong if the step did not simply succeed.
@@ -84,17 +82,31 @@ class Probe {
         const Line line = run(text);
         const auto* answer = std::get_if<Answer>(&*line.observed);
         if (answer != nullptr && answer->error.ok()) return {};
-        return fmt::format("{}: '{}' => {}", device_.name, text, print(*line.observed));
+        return fmt::format("'{}' => {}", text, print(*line.observed));
     }
-    bool sees_beacon(const std::string& ioas) {
-        const Line line = run("view " + device_.name);
+    bool sees_beacon(const DeviceFact& device, const std::string& ioas) {
+        const Line line = run("view " + device.name);
         const auto* sighting = std::get_if<Sighting>(&*line.observed);
         return sighting != nullptr && sighting->ioas == ioas;
     }
+    /// A device that does not get through is in order when the IOMMU says that it stopped it: Linux 7.3 so treats
+    /// what is behind a PCIe-to-PCI bridge in scalable mode, a finding about the kernel and not about the rig.
+    /// The IOMMU knows devices by requester id, so a fault of one tells about all that share it.
+    bool blocked(const DeviceFact& device) {
+        const Bdf requester = device.alias.value_or(device.bdf);
+        const IovaRange unmapped{Iova{facts_.staging.start.value - kBelowStaging}, kPageSize};
+        for (const char* patience : {"sleep 100ms", kUntilFaultsShow}) {
+            if (faulted_.contains(requester)) return true;
+            run(patience);
+            run(fmt::format("dma {} write {}", device.name, print(unmapped)));
+            run("sleep 100ms");
+        }
+        return faulted_.contains(requester);
+    }
 
     Session& session_;
-    DeviceFact device_;
-    bool faulted_ = false;
+    const Facts& facts_;
+    std::set<Bdf> faulted_;
 };
 
 }  // namespace
@@ -106,8 +118,9 @@ std::vector<std::string> check_rig(Rig& rig) {
         if (!facts.devices.contains(f.name)) throw LabError(fmt::format("the rig does not tell of device {}", f.name));
     }
     std::vector<std::string> out = group_problems(rig.file(), facts);
+    Probe probe(*session, facts);
     for (const RigFunction& f : rig.file().functions) {
-        std::string problem = Probe(*session, facts.devices.at(f.name)).problem(facts);
+        std::string problem = probe.problem(facts.devices.at(f.name));
         if (!problem.empty()) out.push_back(std::move(problem));
     }
     session->finish({});

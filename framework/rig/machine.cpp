@@ -39,8 +39,9 @@ std::vector<std::string> labels(const Table& table) {
 
 // A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot), which
 // closes the channels.
-// no_timer_check: the kernel counts timer ticks while it boots, and panics when a busy host kept some from it.
-constexpr const char* kKernelArgs = "console=ttyS0 panic=-1 oops=panic no_timer_check";
+// A busy host makes an emulated machine's clocks look broken: without no_timer_check the kernel counts ticks while it
+// boots and panics over missing ones, without tsc=reliable it falls back to a slow clock.
+constexpr const char* kKernelArgs = "console=ttyS0 panic=-1 oops=panic no_timer_check tsc=reliable";
 
 }  // namespace
 
