@@ -9,7 +9,8 @@ namespace {
 
 bool covers(const Known& known, const Scene& scene, const Violation& violation) {
     if (std::ranges::find(known.rules, violation.rule) == known.rules.end()) return false;
-    if (!known.iommu.empty() && known.iommu != scene.iommu) return false;
+    const auto& iommus = known.iommus;
+    if (!iommus.empty() && std::ranges::find(iommus, scene.iommu) == iommus.end()) return false;
     if (known.since && (!scene.kernel || *scene.kernel < *known.since)) return false;
     if (known.until && (!scene.kernel || *known.until < *scene.kernel)) return false;
     if (!known.needs_alias) return true;

@@ -15,7 +15,7 @@ struct Known {
     std::vector<std::string> rules;       ///< any of these rule ids
     std::optional<KernelRelease> since;   ///< first release that has it; nullopt: as long as anyone knows
     std::optional<KernelRelease> until;   ///< last release that has it; nullopt: not fixed yet
-    std::string iommu;                    ///< label of the trace's `iommu` fact; empty: any
+    std::vector<std::string> iommus;      ///< labels of the `iommu` fact; empty: any
     bool needs_alias = false;             ///< only devices whose DMA carries another requester id (behind a bridge)
     std::string reference;                ///< where it is reported or argued
     std::string text;                     ///< what it is, one sentence

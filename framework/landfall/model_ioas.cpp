@@ -127,9 +127,9 @@ std::string IoasModel::object_to_ranges(const std::vector<IovaRange>& ranges) co
             return "a mapping lies outside of them";
     }
     const auto expected = holes(taken, low, high);
-    // A length of 2^64 cannot be written, so the last byte of the space may be missing.
+    // A length of 2^64 cannot be written, so the last page of the space may be missing.
     const auto same = [](const IovaRange& r, const Span& h) {
-        return r.start.value == h.first && (r.last().value == h.last || (h.last == kTop && r.last().value == kTop - 1));
+        return r.start.value == h.first && (r.last().value == h.last || (h.last == kTop && r.last().value >= kTop - kPageSize));
     };
     if (std::ranges::equal(ranges, expected, same)) return {};
     std::string list;
