@@ -308,26 +308,6 @@ class ReservedFact:
     @property
     def range(self) -> IovaRange: ...
 
-class Rig:
-    """A running machine."""
-    def __init__(self, name_or_path: str, kernel: str = '', kernel_args: str = '', log: Optional[Callable[[str], None]] = None) -> None: ...
-    def check(self) -> list[str]:
-        """One line a problem; empty if its verdicts can be trusted."""
-    def close(self) -> None:
-        """Takes the machine down."""
-    def close_session(self) -> RunResult:
-        """Ends the open session and judges it."""
-    def console(self) -> str:
-        """What the console said."""
-    @property
-    def file(self) -> RigFile: ...
-    def open_session(self, devices: list[str]) -> None:
-        """What Session begins with."""
-    def run(self, scenario: Scenario, model: str = 'iommufd') -> RunResult:
-        """Runs a scenario and judges it."""
-    def run_step(self, text: str) -> Union[Answer, Landing, Sighting, Unmet, Broken]:
-        """One step of the open session."""
-
 class RigFile:
     """What a rig file says."""
     @property
@@ -546,6 +526,26 @@ class Wait:
     """Sees a started DMA through."""
     @property
     def device(self) -> str: ...
+
+class _RigHandle:
+    """A running machine."""
+    def __init__(self, name_or_path: str, kernel: str = '', kernel_args: str = '', log: Optional[Callable[[str], None]] = None) -> None: ...
+    def check(self) -> list[str]:
+        """One line a problem; empty if its verdicts can be trusted."""
+    def close(self) -> None:
+        """Takes the machine down."""
+    def close_session(self) -> RunResult:
+        """Ends the open session and judges it."""
+    def console(self) -> str:
+        """What the console said."""
+    @property
+    def file(self) -> RigFile: ...
+    def open_session(self, devices: list[str]) -> None:
+        """What Session begins with."""
+    def run(self, scenario: Scenario, model: str = 'iommufd') -> RunResult:
+        """Runs a scenario and judges it."""
+    def run_step(self, text: str) -> Union[Answer, Landing, Sighting, Unmet, Broken]:
+        """One step of the open session."""
 
 def as_scenario(line: Line) -> Line:
     """The scenario line a line of a trace came from."""

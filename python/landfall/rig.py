@@ -9,7 +9,7 @@ from . import _core
 from .session import Session
 
 
-class Rig(_core.Rig):
+class Rig(_core._RigHandle):
     """A running machine. One session or scenario at a time, from one thread."""
 
     @classmethod

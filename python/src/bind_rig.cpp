@@ -92,7 +92,7 @@ void bind_rig(py::module_& m) {
         .def_readonly("console", &RunResult::console)
         .def_readonly("rig_lost", &RunResult::rig_lost, "The rig died under it.");
 
-    py::class_<RigHandle>(m, "Rig", "A running machine.")
+    py::class_<RigHandle>(m, "_RigHandle", "A running machine.")
         .def(py::init<const std::string&, const std::string&, const std::string&, const std::optional<Log>&>(),
              py::arg("name_or_path"), py::arg("kernel") = "", py::arg("kernel_args") = "", py::arg("log") = py::none(),
              Unlocked())
