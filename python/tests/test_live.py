@@ -65,7 +65,7 @@ def test_every_verb_has_a_method(lab: Session, group: list[str]) -> None:
     assert lab.halt(first).ok
     assert lab.dma(first, "copy", IOVA, 64, to=IOVA + 2048).fulfils("from p1 lands p1")
     assert lab.detach(first).ok
-    assert lab.reset(first).ok
+    assert lab.reset(first).errno in (0, errno.EINVAL)  # edu has no function reset
     assert lab.close(first).ok
     assert lab.open(first).ok
 
