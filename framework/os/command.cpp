@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -17,14 +15,13 @@
 #include <sstream>
 
 #include "landfall/error.hpp"
+#include "os/deadline.hpp"
 #include "os/fd.hpp"
 
 extern char** environ;
 
 namespace landfall {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 std::pair<Fd, Fd> make_pipe() {
     int ends[2];
@@ -79,16 +76,6 @@ struct Launch {
     _exit(127);
 }
 
-/// False: the deadline passed first.
-bool wait_readable(int fd, Clock::time_point deadline) {
-    for (;;) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-        if (left <= 0) return false;
-        pollfd ready{fd, POLLIN, 0};
-        if (poll(&ready, 1, static_cast<int>(std::min<long long>(left, 60'000))) > 0) return true;
-    }
-}
-
 // Owns the running program and its process group: none of them survives this object.
 class Child {
   public:
@@ -123,10 +110,11 @@ class Child {
     }
     /// Waits until it has ended by itself, which may be after it closed its output. False: not by the
     /// deadline.
-    [[nodiscard]] bool ended_by(Clock::time_point deadline) const {
+    [[nodiscard]] bool ended_by(const Deadline& deadline) const {
         // glibc 2.36 declares pidfd_open() without C linkage
         const Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-        return wait_readable(process.get(), deadline);
+        pollfd ended{process.get(), POLLIN, 0};
+        return wait_any({&ended, 1}, deadline);
     }
     int reap() {
         int status = 0;
@@ -162,9 +150,10 @@ class Lines {
 };
 
 /// Reads until the other side has closed. False: the deadline passed first.
-bool read_all(int fd, Clock::time_point deadline, const std::function<void(std::string_view)>& take) {
+bool read_all(int fd, const Deadline& deadline, const std::function<void(std::string_view)>& take) {
     std::array<char, 16384> buffer;
-    while (wait_readable(fd, deadline)) {
+    pollfd ready{fd, POLLIN, 0};
+    while (wait_any({&ready, 1}, deadline)) {
         const ssize_t n = read(fd, buffer.data(), buffer.size());
         if (n == 0) return true;
         if (n > 0) take({buffer.data(), static_cast<std::size_t>(n)});
@@ -195,7 +184,7 @@ CommandResult run_command(const std::vector<std::string>& argv, const CommandOpt
 
     CommandResult result;
     Lines lines(options.on_line);
-    const auto deadline = Clock::now() + options.limit;
+    const Deadline deadline(options.limit);
     const bool closed = read_all(output.get(), deadline, [&](std::string_view bytes) {
         options.on_line ? lines.feed(bytes) : static_cast<void>(result.output += bytes);
     });

@@ -35,7 +35,7 @@ class Yaml {
     /// A scalar that is not empty.
     [[nodiscard]] std::string text() const;
     [[nodiscard]] std::uint64_t number(std::uint64_t least, std::uint64_t most) const;
-    /// "512M" or "2G", in MiB.
+    /// "512M" or "1G", in MiB.
     [[nodiscard]] std::uint64_t mebibytes(std::uint64_t least, std::uint64_t most) const;
     /// A list of words, or one text with spaces between them.
     [[nodiscard]] std::vector<std::string> words() const;

@@ -1,0 +1,297 @@
+// The cache, below ~/.cache/landfall/kernels:
+//
+//   images/NAME-HASH/  bzImage vmlinux config release source recipe: finished, put there by one rename
+//   trees/NAME-HASH/   the source (hard links) and obj/, kept so that a mutant compiles only what it changes
+//   sources/           unpacked packages
+//   own/HASH/          objects and image of a source tree of the user's
+//   logs/NAME.log      what make said
+//   scratch/           unfinished things, emptied by the next builder
+//   lock               held by whoever writes any of the others, and by every make it started
+#include "rig/kernel_store.hpp"
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "landfall/error.hpp"
+#include "os/command.hpp"
+#include "os/file_lock.hpp"
+#include "os/files.hpp"
+#include "rig/kernel_file.hpp"
+#include "rig/kernel_source.hpp"
+#include "rig/kernel_tree.hpp"
+#include "rig/paths.hpp"
+
+namespace landfall {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::minutes;
+
+constexpr auto kLongestBuild = minutes(120);
+constexpr const char* kBuilt =
+    "landfall.built";  // in obj/: holds the package version once make has succeeded
+
+/// FNV-1a, 64 bits. It only names a folder: the recipe in that folder is compared in full.
+std::string hash_str(const std::string& text) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return fmt::format("{:016x}", hash);
+}
+
+void run(const std::vector<std::string>& argv, const fs::path& directory, const std::string& blame) {
+    CommandOptions options;
+    options.directory = directory.string();
+    options.limit = minutes(10);
+    const CommandResult result = run_command(argv, options);
+    if (!result.ok()) throw LabError(fmt::format("{}\n{}", blame, result.output));
+}
+
+class KernelStore {
+  public:
+    explicit KernelStore(KernelLog log) : log_(std::move(log)), dir_(kernel_cache_dir()) {}
+
+    std::optional<KernelImage> cached(const KernelDefinition& d) const;
+    KernelImage get(const KernelDefinition& d, bool refresh);
+    KernelImage own(const fs::path& tree);
+
+  private:
+    struct Recipe {
+        std::string text, key;
+    };
+    [[nodiscard]] std::optional<Recipe> known_recipe(const KernelDefinition& d) const;
+    [[nodiscard]] Recipe recipe(const KernelDefinition& d, const KernelImage* base) const;
+    [[nodiscard]] std::optional<KernelImage> image(const KernelDefinition& d, const Recipe& r) const;
+    KernelImage build(const KernelDefinition& d, bool refresh, int lock);
+    KernelImage build_base(const KernelDefinition& d, bool refresh, int lock);
+    KernelImage build_mutant(const KernelDefinition& d, bool refresh, int lock);
+    KernelImage publish(const KernelDefinition& d, const Recipe& r, const KernelTree& tree,
+                        const std::string& source);
+    void apply_patches(const KernelDefinition& d, const fs::path& tree) const;
+    [[nodiscard]] KernelTree tree_of(const KernelDefinition& d, const std::string& key, int lock) const;
+    [[nodiscard]] FileLock take_lock() const;
+    void prepare() const;
+    /// For unfinished things of this process.
+    [[nodiscard]] fs::path scratch() const { return dir_ / "scratch" / std::to_string(getpid()); }
+
+    KernelLog log_;
+    fs::path dir_;
+    std::string toolchain_ = kernel_toolchain();
+};
+
+KernelStore::Recipe KernelStore::recipe(const KernelDefinition& d, const KernelImage* base) const {
+    std::string text = fmt::format("landfall kernel 1\ntoolchain {}\n", toolchain_);
+    if (base == nullptr) {
+        text += fmt::format("package {} {}\n", d.package, d.suite);
+    } else {
+        // A mutant of another version of the base is another kernel.
+        text += fmt::format("base {} {}\n", fs::path(base->bzimage).parent_path().filename().string(),
+                            base->source);
+    }
+    for (const fs::path& fragment : d.fragments) text += "fragment\n" + read_file(fragment);
+    for (const fs::path& patch : d.patches) text += "patch\n" + read_file(patch);
+    return {text, d.name + "-" + hash_str(text)};
+}
+
+std::optional<KernelStore::Recipe> KernelStore::known_recipe(const KernelDefinition& d) const {
+    if (d.base.empty()) return recipe(d, nullptr);
+    const KernelDefinition below = load_kernel_definition(d.base);
+    const auto base = image(below, recipe(below, nullptr));
+    if (!base) return std::nullopt;
+    return recipe(d, &*base);
+}
+
+std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const Recipe& r) const {
+    const fs::path folder = dir_ / "images" / r.key;
+    if (read_file(folder / "recipe") != r.text) return std::nullopt;
+    return KernelImage{d.name, folder / "bzImage", folder / "vmlinux", read_first_line(folder / "release"),
+                       read_first_line(folder / "source")};
+}
+
+std::optional<KernelImage> KernelStore::cached(const KernelDefinition& d) const {
+    const auto r = known_recipe(d);
+    return r ? image(d, *r) : std::nullopt;
+}
+
+KernelImage KernelStore::get(const KernelDefinition& d, bool refresh) {
+    if (!refresh) {
+        if (auto found = cached(d)) return *found;
+    }
+    const FileLock lock = take_lock();
+    if (!refresh) {
+        if (auto found = cached(d)) return *found;  // the one we waited for built it
+    }
+    prepare();
+    return build(d, refresh, lock.fd());
+}
+
+FileLock KernelStore::take_lock() const {
+    return FileLock(dir_ / "lock", kLongestBuild, [this](const std::string& holder) {
+        if (log_) log_(fmt::format("another landfall (process {}) builds a kernel; waiting for it", holder));
+    });
+}
+
+void KernelStore::prepare() const {
+    const auto lacking = missing_build_packages();
+    if (!lacking.empty()) {
+        std::string packages;
+        for (const std::string& package : lacking) packages += " " + package;
+        throw LabError("kernels cannot be built here: missing" + packages, "apt-get install" + packages);
+    }
+    std::error_code later;  // what a killed builder started may still be writing; its folder goes next time
+    fs::remove_all(dir_ / "scratch", later);
+    fs::create_directories(scratch());
+    for (const char* folder : {"images", "trees", "logs"}) fs::create_directories(dir_ / folder);
+}
+
+KernelImage KernelStore::build(const KernelDefinition& d, bool refresh, int lock) {
+    fs::remove(dir_ / "logs" / (d.name + ".log"));
+    return d.base.empty() ? build_base(d, refresh, lock) : build_mutant(d, refresh, lock);
+}
+
+KernelTree KernelStore::tree_of(const KernelDefinition& d, const std::string& key, int lock) const {
+    const fs::path source = dir_ / "trees" / key;
+    return {
+        d.name, source, source / "obj", d.base.empty() ? "" : "-" + d.name, dir_ / "logs" / (d.name + ".log"),
+        log_,   lock};
+}
+
+KernelImage KernelStore::build_base(const KernelDefinition& d, bool refresh, int lock) {
+    const Recipe r = recipe(d, nullptr);
+    const KernelTree tree = tree_of(d, r.key, lock);
+    const KernelSource source = kernel_source(dir_ / "sources", scratch(), d.package, d.suite, refresh, log_);
+    const std::string made_from = d.package + " " + source.version;
+    if (read_first_line(tree.source / "landfall.source") != made_from) {
+        const fs::path fresh = scratch() / "tree";
+        run({"cp", "-al", source.tree.string(), fresh.string()}, "/", "cannot link the kernel source");
+        apply_patches(d, fresh);
+        write_file(fresh / "landfall.source", made_from + "\n");
+        fs::remove_all(tree.source);
+        fs::rename(fresh, tree.source);
+    }
+    tree.configure(d.fragments);
+    tree.build(true);
+    write_file(tree.output / kBuilt, "");
+    return publish(d, r, tree, made_from);
+}
+
+KernelImage KernelStore::build_mutant(const KernelDefinition& d, bool refresh, int lock) {
+    const KernelDefinition base = load_kernel_definition(d.base);
+    auto base_image = cached(base);
+    const KernelTree base_tree = tree_of(base, recipe(base, nullptr).key, lock);
+    if (!base_image || refresh || !fs::exists(base_tree.output / kBuilt))
+        base_image = build(base, refresh, lock);
+
+    const Recipe r = recipe(d, &*base_image);
+    const KernelTree tree = tree_of(d, r.key, lock);
+    const fs::path fresh = scratch() / "tree";
+    fs::create_directories(fresh);
+    std::vector<std::string> link{"cp", "-al", "-t", fresh.string()};
+    for (const auto& entry : fs::directory_iterator(base_tree.source)) {
+        if (entry.path() != base_tree.output) link.push_back(entry.path().string());
+    }
+    run(link, "/", "cannot link the kernel source");
+    // Objects are rewritten in place by the build, so they are copied; with their times, or all would be made
+    // anew.
+    run({"cp", "-a", "--reflink=auto", base_tree.output.string(), (fresh / "obj").string()}, "/",
+        "cannot copy the objects of " + base.name);
+    apply_patches(d, fresh);
+    fs::remove_all(tree.source);
+    fs::rename(fresh, tree.source);
+    auto fragments = base.fragments;
+    fragments.insert(fragments.end(), d.fragments.begin(), d.fragments.end());
+    tree.configure(fragments);
+    tree.build(false);
+    KernelImage built = publish(d, r, tree, base_image->source);
+    fs::remove_all(tree.source);
+    return built;
+}
+
+void KernelStore::apply_patches(const KernelDefinition& d, const fs::path& tree) const {
+    // patch writes a new file and renames it, so the hard link's other end stays as it was.
+    for (const fs::path& patch : d.patches) {
+        run({"patch", "-p1", "--fuzz=0", "--force", "--no-backup-if-mismatch", "-i",
+             fs::absolute(patch).string()},
+            tree, fmt::format("kernel {}: {} does not apply", d.name, patch.string()));
+    }
+}
+
+KernelImage KernelStore::publish(const KernelDefinition& d, const Recipe& r, const KernelTree& tree,
+                                 const std::string& source) {
+    const fs::path fresh = scratch() / "image", folder = dir_ / "images" / r.key;
+    fs::remove_all(fresh);
+    fs::create_directories(fresh);
+    tree.install(fresh);
+    write_file(fresh / "source", source + "\n");
+    write_file(fresh / "recipe", r.text);
+    fs::remove_all(folder);
+    fs::rename(fresh, folder);
+    return *image(d, r);
+}
+
+KernelImage KernelStore::own(const fs::path& path) {
+    const fs::path source = fs::canonical(path);
+    const FileLock lock = take_lock();
+    prepare();
+    const fs::path folder = dir_ / "own" / hash_str(source), log_file = dir_ / "logs" / "own.log";
+    fs::remove(log_file);
+    const KernelTree tree{source.string(), source, folder / "obj", "", log_file, log_, lock.fd()};
+    tree.configure({fixtures_dir() / "kernels" / "lab.config"});
+    tree.build(!fs::exists(folder / "image"));
+    const fs::path fresh = scratch() / "image";
+    fs::create_directories(fresh);
+    tree.install(fresh);
+    fs::remove_all(folder / "image");
+    fs::rename(fresh, folder / "image");
+    return {path, folder / "image/bzImage", folder / "image/vmlinux",
+            read_first_line(folder / "image/release"), source};
+}
+
+std::optional<KernelImage> own_file(const std::string& path) {
+    const auto file = inspect_kernel_file(path);
+    if (!file) throw TextError({path, 0, 0}, "", "a bzImage, a vmlinux or the top of a kernel source tree");
+    const bool compressed = file->kind == KernelFile::Kind::bzimage;
+    return KernelImage{path, compressed ? path : "", compressed ? "" : path, file->release, path};
+}
+
+KernelImage find(const std::string& name_or_path, bool refresh, const KernelLog& log) {
+    const bool file = name_or_path.find('/') != std::string::npos || !kernel_definition_exists(name_or_path);
+    if (file && fs::is_directory(name_or_path)) {
+        if (!is_kernel_tree(name_or_path)) {
+            throw TextError({name_or_path, 0, 0}, "a folder", "the top of a kernel source tree");
+        }
+        return KernelStore(log).own(name_or_path);
+    }
+    if (file && fs::is_regular_file(name_or_path) && !name_or_path.ends_with(".yaml"))
+        return *own_file(name_or_path);
+    return KernelStore(log).get(load_kernel_definition(name_or_path), refresh);
+}
+
+}  // namespace
+
+KernelImage find_kernel(const std::string& name_or_path, const KernelLog& log) {
+    return find(name_or_path, false, log);
+}
+
+KernelImage refresh_kernel(const std::string& name_or_path, const KernelLog& log) {
+    return find(name_or_path, true, log);
+}
+
+std::optional<KernelImage> cached_kernel(const KernelDefinition& definition) {
+    return KernelStore({}).cached(definition);
+}
+
+std::string kernel_cache_dir() {
+    const fs::path dir = cache_dir() / "kernels";
+    if (dir.string().find_first_of(" \t:") != std::string::npos) {
+        throw LabError(
+            fmt::format("{}: make cannot build a kernel below a name with spaces or colons", dir.string()),
+            "set XDG_CACHE_HOME");
+    }
+    fs::create_directories(dir);
+    return dir;
+}
+
+}  // namespace landfall
