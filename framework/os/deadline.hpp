@@ -25,7 +25,8 @@ class Deadline {
     Clock::time_point at_;
 };
 
-/// Waits until one of the descriptors has something to say (its `revents` tell). False: the deadline passed first.
+/// Waits until one of the descriptors has something to say (its `revents` tell). False: the deadline passed
+/// first.
 [[nodiscard]] inline bool wait_any(std::span<pollfd> fds, const Deadline& deadline) {
     for (;;) {
         const auto left = deadline.left();

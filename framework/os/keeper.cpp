@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <linux/close_range.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +34,8 @@ constexpr milliseconds kCleanupLimit{10'000};
 /// glibc 2.36 declares pidfd_open() without C linkage.
 int open_pidfd(pid_t process) { return static_cast<int>(syscall(SYS_pidfd_open, process, 0)); }
 
-// ---- in the keeper: system calls only ---------------------------------------------------------------------------
+// ---- in the keeper: system calls only
+// ---------------------------------------------------------------------------
 
 /// `keep` is sorted. One call a gap, so it costs the same whatever the limit of open files is.
 void close_others(const std::vector<int>& keep) {
@@ -109,7 +110,8 @@ int run_until_end(const Prepared& p, const KeeperProcess::Wait& wait) {
 
 }  // namespace
 
-// ---- in the owner -----------------------------------------------------------------------------------------------
+// ---- in the owner
+// -----------------------------------------------------------------------------------------------
 
 KeeperProcess::KeeperProcess(std::vector<int> keep, const std::function<int(const Wait&)>& body) {
     // An eventfd, not a pipe or a socket: it needs no CONFIG_UNIX in a small guest and raises no SIGPIPE.

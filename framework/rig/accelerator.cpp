@@ -25,7 +25,8 @@ std::string first_line(const fs::path& path) {
 std::string key(const fs::path& qemu) {
     std::error_code ignored;
     return fmt::format("{} {} {} {}", first_line("/proc/sys/kernel/random/boot_id"), qemu.string(),
-                       fs::file_size(qemu, ignored), fs::last_write_time(qemu, ignored).time_since_epoch().count());
+                       fs::file_size(qemu, ignored),
+                       fs::last_write_time(qemu, ignored).time_since_epoch().count());
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ AcceleratorChoice::AcceleratorChoice(fs::path cache, const fs::path& qemu)
     const std::string_view word = wanted == nullptr ? "" : wanted;
     forced_ = !word.empty();
     if (forced_) {
-        if (word != "kvm" && word != "tcg") throw LabError(fmt::format("LANDFALL_ACCEL={}: not kvm or tcg", word));
+        if (word != "kvm" && word != "tcg")
+            throw LabError(fmt::format("LANDFALL_ACCEL={}: not kvm or tcg", word));
         first_ = word == "kvm" ? Accelerator::kvm : Accelerator::tcg;
         return;
     }

@@ -1,5 +1,5 @@
-// Whether KVM works here. That /dev/kvm opens proves nothing: guests may die or hang all the same, so the answer comes
-// from a guest that ran, and is remembered until the host boots again or QEMU changes.
+// Whether KVM works here. That /dev/kvm opens proves nothing: guests may die or hang all the same, so the
+// answer comes from a guest that ran, and is remembered until the host boots again or QEMU changes.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,8 @@ enum class Accelerator { kvm, tcg };
 
 class AcceleratorChoice {
   public:
-    /// $LANDFALL_ACCEL (kvm or tcg) decides; else what is remembered in `cache`; else KVM is worth a try if it opens.
+    /// $LANDFALL_ACCEL (kvm or tcg) decides; else what is remembered in `cache`; else KVM is worth a try if
+    /// it opens.
     AcceleratorChoice(std::filesystem::path cache, const std::filesystem::path& qemu);
 
     [[nodiscard]] Accelerator first() const { return first_; }

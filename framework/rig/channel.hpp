@@ -19,14 +19,15 @@ class Channel {
 
     /// Sends one line. Throws RigDied as receive() does.
     void send(std::string_view line, const Deadline& deadline);
-    /// The next line. Throws RigDied when the channel closes, the console shows the kernel's last words, or the
-    /// deadline passes; `waiting_for` is what the message says nobody answered.
+    /// The next line. Throws RigDied when the channel closes, the console shows the kernel's last words, or
+    /// the deadline passes; `waiting_for` is what the message says nobody answered.
     [[nodiscard]] std::string receive(const Deadline& deadline, const std::string& waiting_for);
-    /// Waits until channel, console or `also` (if >= 0) has something, and takes what the first two have. False when
-    /// the channel is closed.
+    /// Waits until channel, console or `also` (if >= 0) has something, and takes what the first two have.
+    /// False when the channel is closed.
     [[nodiscard]] bool pump(const Deadline& deadline, int also = -1);
     [[nodiscard]] std::optional<std::string> next_line();
-    /// How to say that the rig is gone, with what its console says by now. The channel counts as broken from then on.
+    /// How to say that the rig is gone, with what its console says by now. The channel counts as broken from
+    /// then on.
     [[nodiscard]] RigDied died(const std::string& why);
     [[nodiscard]] bool broken() const { return broken_; }
 

@@ -1,5 +1,5 @@
-// Is the rig what its file says, and does its IOMMU stand between the devices and memory? Without that every verdict
-// of the session would be worth nothing.
+// Is the rig what its file says, and does its IOMMU stand between the devices and memory? Without that every
+// verdict of the session would be worth nothing.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,11 +13,12 @@
 namespace landfall {
 namespace {
 
-/// Below the staging window, so past the end of the guest's memory: a DMA that is not translated destroys nothing.
+/// Below the staging window, so past the end of the guest's memory: a DMA that is not translated destroys
+/// nothing.
 constexpr std::uint64_t kBelowStaging = 1U << 20;
 
-/// The kernel prints ten fault lines and is then silent until so much time has passed (drivers/iommu/intel/dmar.c,
-/// dmar_fault: DEFAULT_RATELIMIT_INTERVAL).
+/// The kernel prints ten fault lines and is then silent until so much time has passed
+/// (drivers/iommu/intel/dmar.c, dmar_fault: DEFAULT_RATELIMIT_INTERVAL).
 constexpr const char* kUntilFaultsShow = "sleep 5200ms";
 
 struct Facts {
@@ -42,13 +43,13 @@ std::vector<std::string> group_problems(const RigFile& file, const Facts& facts)
         const std::uint32_t group = facts.devices.at(names.front()).group;
         for (const std::string& name : names) {
             if (facts.devices.at(name).group == group) continue;
-            out.push_back(fmt::format("{} and {} should share a group, but are in groups {} and {}", names.front(), name,
-                                      group, facts.devices.at(name).group));
+            out.push_back(fmt::format("{} and {} should share a group, but are in groups {} and {}",
+                                      names.front(), name, group, facts.devices.at(name).group));
         }
         const auto [first, is_new] = owner.emplace(group, names.front());
         if (!is_new) {
-            out.push_back(fmt::format("{} and {} should be in different groups, but share group {}", first->second,
-                                      names.front(), group));
+            out.push_back(fmt::format("{} and {} should be in different groups, but share group {}",
+                                      first->second, names.front(), group));
         }
     }
     return out;
@@ -63,11 +64,13 @@ class Probe {
     [[nodiscard]] std::string problem(const DeviceFact& device) {
         const std::string ioas = "check-" + device.name;
         if (auto refused = control("ioas " + ioas); !refused.empty()) return refused;
-        if (auto refused = control(fmt::format("attach {} {}", device.name, ioas)); !refused.empty()) return refused;
+        if (auto refused = control(fmt::format("attach {} {}", device.name, ioas)); !refused.empty())
+            return refused;
         const bool stopped = sees_beacon(device, ioas) || blocked(device);
         if (auto refused = control("detach " + device.name); !refused.empty()) return refused;
         if (stopped) return {};
-        return fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", device.name, device.bdf.str());
+        return fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", device.name,
+                           device.bdf.str());
     }
 
   private:
@@ -89,9 +92,9 @@ class Probe {
         const auto* sighting = std::get_if<Sighting>(&*line.observed);
         return sighting != nullptr && sighting->ioas == ioas;
     }
-    /// A device that does not get through is in order when the IOMMU says that it stopped it: Linux 7.3 so treats
-    /// what is behind a PCIe-to-PCI bridge in scalable mode, a finding about the kernel and not about the rig.
-    /// The IOMMU knows devices by requester id, so a fault of one tells about all that share it.
+    /// A device that does not get through is in order when the IOMMU says that it stopped it: Linux 7.3 so
+    /// treats what is behind a PCIe-to-PCI bridge in scalable mode, a finding about the kernel and not about
+    /// the rig. The IOMMU knows devices by requester id, so a fault of one tells about all that share it.
     bool blocked(const DeviceFact& device) {
         const Bdf requester = device.alias.value_or(device.bdf);
         const IovaRange unmapped{Iova{facts_.staging.start.value - kBelowStaging}, kPageSize};
@@ -115,7 +118,8 @@ std::vector<std::string> check_rig(Rig& rig) {
     const auto session = rig.session({});
     const Facts facts = facts_of(session->head());
     for (const RigFunction& f : rig.file().functions) {
-        if (!facts.devices.contains(f.name)) throw LabError(fmt::format("the rig does not tell of device {}", f.name));
+        if (!facts.devices.contains(f.name))
+            throw LabError(fmt::format("the rig does not tell of device {}", f.name));
     }
     std::vector<std::string> out = group_problems(rig.file(), facts);
     Probe probe(*session, facts);

@@ -19,7 +19,8 @@ constexpr std::size_t kTailLines = 60;
 constexpr milliseconds kSilence{200};
 
 // kernel/panic.c; arch/x86/kernel/dumpstack.c; BUG: is KASAN, soft lockups, bad page tables and more.
-constexpr std::array<std::string_view, 4> kLastWords{"Kernel panic", "Oops:", "BUG:", "general protection fault"};
+constexpr std::array<std::string_view, 4> kLastWords{"Kernel panic",
+                                                     "Oops:", "BUG:", "general protection fault"};
 
 void unblock(const Fd& fd) {
     if (fd) fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK);

@@ -29,7 +29,8 @@ class Console {
     [[nodiscard]] std::string text() const;
     /// The last lines of it.
     [[nodiscard]] std::string tail() const;
-    /// The line in which the kernel said it is broken (panic, oops, BUG, general protection fault); empty if it did not.
+    /// The line in which the kernel said it is broken (panic, oops, BUG, general protection fault); empty if
+    /// it did not.
     [[nodiscard]] const std::string& last_words() const { return last_words_; }
     /// QEMU said that its accelerator broke down. It then neither ends nor runs its guest.
     [[nodiscard]] bool accelerator_failed() const;

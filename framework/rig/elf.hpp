@@ -15,8 +15,8 @@ namespace landfall {
 /// The dynamic loader a program names; empty if it is static.
 [[nodiscard]] std::string interpreter(const std::string& file);
 
-/// Drops everything behind the last segment. Loading takes segments only (gABI, "Program Header"); what follows,
-/// debug information above all, is most of a program's size.
+/// Drops everything behind the last segment. Loading takes segments only (gABI, "Program Header"); what
+/// follows, debug information above all, is most of a program's size.
 void cut_behind_segments(std::string& file);
 
 /// The kernel has a PVH entry (ELF note XEN_ELFNOTE_PHYS32_ENTRY): QEMU can start it without unpacking.

@@ -85,11 +85,13 @@ std::vector<fs::path> shared_libraries(const fs::path& program) {
     if (!is_elf(file)) throw LabError(fmt::format("{}: not a program", program.string()));
     const std::string loader = interpreter(file);
     if (loader.empty()) return {};
-    const auto listed = run_command({loader, "--list", fs::absolute(program).string()});
+    const auto listed = run_command({loader, "--list", fs::canonical(program).string()});
     if (!listed.ok() || listed.output.find("not found") != std::string::npos) {
-        throw LabError(fmt::format("{}: its libraries cannot be listed: {}", program.string(), listed.output));
+        throw LabError(
+            fmt::format("{}: its libraries cannot be listed: {}", program.string(), listed.output));
     }
-    // "\tlibfoo.so.1 => /lib/libfoo.so.1 (0x7f...)", the loader itself without an arrow, and the vdso without a path.
+    // "\tlibfoo.so.1 => /lib/libfoo.so.1 (0x7f...)", the loader itself without an arrow, and the vdso without
+    // a path.
     std::vector<fs::path> out{loader};
     std::istringstream words(listed.output);
     for (std::string word; words >> word;) {

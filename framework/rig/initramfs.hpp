@@ -1,4 +1,5 @@
-// What a guest boots into: one program, the shared libraries it needs, and a shell if the host has a static one.
+// What a guest boots into: one program, the shared libraries it needs, and a shell if the host has a static
+// one.
 #pragma once
 
 #include <filesystem>
@@ -8,12 +9,14 @@
 
 namespace landfall {
 
-/// Path of every shared library `program` is loaded with, the dynamic loader among them; empty if it is static.
-/// Asks the program's own loader, so what is listed is what would be used. Throws LabError if one is missing.
+/// Path of every shared library `program` is loaded with, the dynamic loader among them; empty if it is
+/// static. Asks the program's own loader, so what is listed is what would be used. Throws LabError if one is
+/// missing.
 [[nodiscard]] std::vector<std::filesystem::path> shared_libraries(const std::filesystem::path& program);
 
-/// An uncompressed cpio archive (newc) in memory that no file system knows: /init is `program`, libraries stand where
-/// the loader looks for them, /bin/busybox is the host's if it is static. Debug information is left out.
+/// An uncompressed cpio archive (newc) in memory that no file system knows: /init is `program`, libraries
+/// stand where the loader looks for them, /bin/busybox is the host's if it is static. Debug information is
+/// left out.
 [[nodiscard]] Fd make_initramfs(const std::filesystem::path& program);
 
 }  // namespace landfall

@@ -13,7 +13,8 @@
 namespace landfall {
 namespace {
 
-/// One `landfall exec` and our ends of what it speaks through. It ends with its channel; the keeper sees to the rest.
+/// One `landfall exec` and our ends of what it speaks through. It ends with its channel; the keeper sees to
+/// the rest.
 class Exec {
   public:
     explicit Exec(std::vector<std::string> argv) : Exec(std::move(argv), make_wire(), make_wire()) {}
@@ -25,14 +26,20 @@ class Exec {
     Exec(std::vector<std::string> argv, Wire lines, Wire log)
         : console({}, std::move(log.ours)),
           channel(std::move(lines.ours), console),
-          program_({landfall_program(), std::move(argv), {}, lines.theirs.get(), lines.theirs.get(), log.theirs.get()}) {}
+          program_({landfall_program(),
+                    std::move(argv),
+                    {},
+                    lines.theirs.get(),
+                    lines.theirs.get(),
+                    log.theirs.get()}) {}
 
     KeptProgram program_;
 };
 
 class LocalRig final : public Rig {
   public:
-    LocalRig(RigFile file, std::chrono::milliseconds step_limit) : file_(std::move(file)), step_limit_(step_limit) {}
+    LocalRig(RigFile file, std::chrono::milliseconds step_limit)
+        : file_(std::move(file)), step_limit_(step_limit) {}
 
     [[nodiscard]] const RigFile& file() const override { return file_; }
 

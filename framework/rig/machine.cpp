@@ -8,7 +8,8 @@
 namespace landfall {
 namespace {
 
-// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind, EPERM).
+// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind,
+// EPERM).
 constexpr std::array<IommuKind, 2> kIommus{{
     {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off"},
     {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on"},
@@ -37,10 +38,10 @@ std::vector<std::string> labels(const Table& table) {
     return out;
 }
 
-// A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot), which
-// closes the channels.
-// A busy host makes an emulated machine's clocks look broken: without no_timer_check the kernel counts ticks while it
-// boots and panics over missing ones, without tsc=reliable it falls back to a slow clock.
+// A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot),
+// which closes the channels. A busy host makes an emulated machine's clocks look broken: without
+// no_timer_check the kernel counts ticks while it boots and panics over missing ones, without tsc=reliable it
+// falls back to a slow clock.
 constexpr const char* kKernelArgs = "console=ttyS0 panic=-1 oops=panic no_timer_check tsc=reliable";
 
 }  // namespace
@@ -61,18 +62,18 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
     std::vector<std::string> out{
         "-name", name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",  //
         "-machine",
-        fmt::format("q35,accel={},kernel-irqchip=split,memory-backend=ram,usb=off,smbus=off,sata=off,hpet=off",
-                    accelerator),
+        fmt::format(
+            "q35,accel={},kernel-irqchip=split,memory-backend=ram,usb=off,smbus=off,sata=off,hpet=off",
+            accelerator),
         "-m", fmt::format("{}M", rig.memory_mib), "-smp", std::to_string(rig.cpus),  //
-        "-object", fmt::format("memory-backend-memfd,id=ram,size={}M,share=on", rig.memory_mib),
-        "-kernel", files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
+        "-object", fmt::format("memory-backend-memfd,id=ram,size={}M,share=on", rig.memory_mib), "-kernel",
+        files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
         "-append", append,
         // The IOMMU comes first: it translates only devices that are made after it.
-        "-device", iommu->device,
-        "-chardev", fmt::format("socket,id=console,fd={}", files.console), "-serial", "chardev:console",
-        "-chardev", fmt::format("socket,id=port,fd={}", files.port),
-        "-device", fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot),
-        "-device", "virtserialport,chardev=port,name=landfall"};
+        "-device", iommu->device, "-chardev", fmt::format("socket,id=console,fd={}", files.console),
+        "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
+        fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
+        "virtserialport,chardev=port,name=landfall"};
     out.insert(out.end(), rig.qemu_args.begin(), rig.qemu_args.end());
     return out;
 }

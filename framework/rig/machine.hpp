@@ -36,9 +36,11 @@ struct MachineFiles {
 /// Slot of the lab's own virtio-serial controller; not for devices of a rig file.
 inline constexpr unsigned kPortSlot = 0x1e;
 
-/// QEMU's arguments behind the program's name. `name` marks the process; it listens nowhere and writes no file.
+/// QEMU's arguments behind the program's name. `name` marks the process; it listens nowhere and writes no
+/// file.
 [[nodiscard]] std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFiles& files,
-                                                         const std::string& accelerator, const std::string& name,
+                                                         const std::string& accelerator,
+                                                         const std::string& name,
                                                          const std::string& kernel_args);
 
 }  // namespace landfall

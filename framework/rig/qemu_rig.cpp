@@ -29,7 +29,8 @@ std::string find_qemu() {
     std::string found = find_program(name);
     if (found.empty()) {
         throw LabError(fmt::format("there is no {} on this machine", name),
-                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set LANDFALL_QEMU");
+                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
+                       "LANDFALL_QEMU");
     }
     return found;
 }
@@ -49,7 +50,8 @@ struct QemuRig::Wires {
 QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator)
     : QemuRig(std::move(file), options, parts, accelerator, Wires()) {}
 
-QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, Wires wires)
+QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
+                 Wires wires)
     : file_(std::move(file)),
       step_limit_(options.step_limit),
       console_(std::move(wires.console.ours), std::move(wires.errors.ours)),
@@ -62,8 +64,8 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           std::vector<std::string> argv =
               machine_arguments(file_, files, accelerator_str(accelerator), name, options.kernel_args);
           argv.insert(argv.begin(), parts.qemu);
-          return KeptProgram::Launch{
-              parts.qemu, argv, {files.initramfs, console, port}, -1, -1, wires.errors.theirs.get()};
+          return KeptProgram::Launch{parts.qemu, argv, {files.initramfs, console, port},
+                                     -1,         -1,   wires.errors.theirs.get()};
       }()) {}
 
 void QemuRig::boot(milliseconds limit) {
@@ -78,7 +80,8 @@ std::string QemuRig::console() const {
 }
 
 std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& devices) {
-    if (channel_.broken()) throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
+    if (channel_.broken())
+        throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
     std::string command = "exec";
     for (const RigFunction& f : chosen_functions(file_, devices)) {
         command += fmt::format(" {}={}", f.name, f.bdf.str());

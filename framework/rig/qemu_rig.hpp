@@ -1,11 +1,11 @@
 // A rig that is a QEMU process of ours.
 #pragma once
 
+#include "os/keeper.hpp"
 #include "rig/accelerator.hpp"
 #include "rig/channel.hpp"
 #include "rig/console.hpp"
 #include "rig/rig.hpp"
-#include "os/keeper.hpp"
 
 namespace landfall {
 
@@ -34,7 +34,8 @@ class QemuRig final : public Rig {
   private:
     /// Our ends of QEMU's channels, and its own until it has them.
     struct Wires;
-    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, Wires wires);
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
+            Wires wires);
 
     RigFile file_;
     std::chrono::milliseconds step_limit_;

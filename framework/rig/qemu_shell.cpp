@@ -25,7 +25,8 @@ class RawTerminal {
     explicit RawTerminal(int fd) {
         termios before{};
         std::array<char, 256> name{};
-        if (tcgetattr(fd, &before) != 0 || ttyname_r(fd, name.data(), name.size()) != 0) return;  // no terminal
+        if (tcgetattr(fd, &before) != 0 || ttyname_r(fd, name.data(), name.size()) != 0)
+            return;  // no terminal
         keeper_.emplace([before, name] {
             const int terminal = open(name.data(), O_RDWR | O_NOCTTY);
             tcsetattr(terminal, TCSANOW, &before);
@@ -78,7 +79,8 @@ int QemuRig::shell(int in, int out) {
             in = -1;
             keys = "\nexit\n";
         }
-        if (!console_.type(*keys, Deadline(kTypingLimit))) throw channel_.died("the guest takes no more input");
+        if (!console_.type(*keys, Deadline(kTypingLimit)))
+            throw channel_.died("the guest takes no more input");
     }
 }
 

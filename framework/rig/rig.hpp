@@ -1,4 +1,5 @@
-// A rig: a machine and how to get it. Loading a rig file touches nothing; starting it owns a machine until destroyed.
+// A rig: a machine and how to get it. Loading a rig file touches nothing; starting it owns a machine until
+// destroyed.
 #pragma once
 
 #include <chrono>
@@ -26,7 +27,8 @@ struct RigFile {
     std::string kernel;                    ///< qemu: name of a file in fixtures/kernels
     std::vector<std::string> kernel_args;  ///< added to the command line the rig itself needs
     std::string iommu;                     ///< label: vtd, vtd-scalable
-    std::vector<std::string> qemu_args;    ///< the machine's devices, made from `iommu` and `devices` of the file
+    std::vector<std::string>
+        qemu_args;  ///< the machine's devices, made from `iommu` and `devices` of the file
     unsigned memory_mib = 512, cpus = 1;
     std::vector<RigFunction> functions;
     std::vector<std::vector<std::string>> groups;  ///< names that must come out in one iommu_group each
@@ -38,9 +40,9 @@ struct RigFile {
 [[nodiscard]] std::vector<RigFile> list_rigs();
 
 struct RigOptions {
-    std::string kernel;                           ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
-    std::string kernel_args;                      ///< added behind the rig's
-    std::function<void(const std::string&)> log;  ///< progress, one line each; may be empty
+    std::string kernel;       ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
+    std::string kernel_args;  ///< added behind the rig's
+    std::function<void(const std::string&)> log;   ///< progress, one line each; may be empty
     std::chrono::milliseconds step_limit{10'000};  ///< longest a step may take, beside what it says itself
 };
 
@@ -50,15 +52,17 @@ class Session {
     virtual ~Session() = default;
     /// The head of the trace: facts as exec reported them.
     [[nodiscard]] virtual const std::vector<Line>& head() const = 0;
-    /// Runs one step and returns it with times and outcome. Events that were reported on the way go to `on_event`
-    /// in order, before the step's own line returns. Throws RigDied when the rig is lost or the step's limit passed.
+    /// Runs one step and returns it with times and outcome. Events that were reported on the way go to
+    /// `on_event` in order, before the step's own line returns. Throws RigDied when the rig is lost or the
+    /// step's limit passed.
     [[nodiscard]] virtual Line step(const Line& step, const std::function<void(const Line&)>& on_event) = 0;
     /// Ends the scenario: late events, then the `end` line. After it the session is spent.
     virtual void finish(const std::function<void(const Line&)>& on_line) = 0;
 };
 
-/// The rig is gone in the middle of things. `kernel_died`: the guest's kernel said so itself (panic, oops), which is
-/// a finding; otherwise the lab is to blame. `console` holds the last lines, never empty if there were any.
+/// The rig is gone in the middle of things. `kernel_died`: the guest's kernel said so itself (panic, oops),
+/// which is a finding; otherwise the lab is to blame. `console` holds the last lines, never empty if there
+/// were any.
 class RigDied : public std::runtime_error {
   public:
     RigDied(const std::string& what, bool kernel_died, std::string console)
@@ -82,15 +86,17 @@ class Rig {
     [[nodiscard]] virtual std::string console() const = 0;
 };
 
-/// The functions of a rig file with these names, all of them for none. Throws LabError for a name it does not have.
-[[nodiscard]] std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector<std::string>& names);
+/// The functions of a rig file with these names, all of them for none. Throws LabError for a name it does not
+/// have.
+[[nodiscard]] std::vector<RigFunction> chosen_functions(const RigFile& file,
+                                                        const std::vector<std::string>& names);
 
-/// Gets the machine and waits until it answers. Throws LabError (no QEMU, no kernel, did not boot; with the console's
-/// last lines). Whatever ends this process, nothing of the machine is left behind.
+/// Gets the machine and waits until it answers. Throws LabError (no QEMU, no kernel, did not boot; with the
+/// console's last lines). Whatever ends this process, nothing of the machine is left behind.
 [[nodiscard]] std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options = {});
 
-/// What a rig must show before its verdicts mean anything: the groups of its file, and an IOMMU that really stands in
-/// the way of every named function. Returns one line a problem; empty if fit.
+/// What a rig must show before its verdicts mean anything: the groups of its file, and an IOMMU that really
+/// stands in the way of every named function. Returns one line a problem; empty if fit.
 [[nodiscard]] std::vector<std::string> check_rig(Rig& rig);
 
 }  // namespace landfall

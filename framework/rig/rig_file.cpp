@@ -41,7 +41,9 @@ struct Device {
 
 std::vector<Device> devices(const Yaml& list, bool root);
 
-std::string join_words(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+std::string join_words(const std::vector<std::string>& words) {
+    return fmt::format("{}", fmt::join(words, ", "));
+}
 
 Device device(const Yaml& node, bool root) {
     node.keys({"at", "model", "name", "properties", "below"});
@@ -49,7 +51,8 @@ Device device(const Yaml& node, bool root) {
     Device d{node, address(node.at("at")), find_model(label.text()), {}, {}, {}};
     if (d.model == nullptr) label.fail("a device model: " + join_words(model_labels()));
     if (root && (d.at.slot == 0 || d.at.slot >= kPortSlot)) {
-        node.at("at").fail(fmt::format("a slot from 1 to {:x}: the others are the machine's own", kPortSlot - 1));
+        node.at("at").fail(
+            fmt::format("a slot from 1 to {:x}: the others are the machine's own", kPortSlot - 1));
     }
     if (const auto name = node.find("name")) {
         if (d.model->engine == nullptr) name->fail("no name: a bridge does no DMA");
@@ -57,7 +60,8 @@ Device device(const Yaml& node, bool root) {
     }
     if (const auto properties = node.find("properties")) {
         for (const auto& [key, value] : properties->pairs()) {
-            if ((key.text() + value.scalar()).find(',') != std::string::npos) key.fail("a property without commas");
+            if ((key.text() + value.scalar()).find(',') != std::string::npos)
+                key.fail("a property without commas");
             d.properties += fmt::format(",{}={}", key.text(), value.scalar());
         }
     }
@@ -74,7 +78,8 @@ std::vector<Device> devices(const Yaml& list, bool root) {
     std::set<Address> taken;
     for (const Yaml& node : list.list()) {
         out.push_back(device(node, root));
-        if (!taken.insert(out.back().at).second) node.at("at").fail("an address nothing else of this bus has");
+        if (!taken.insert(out.back().at).second)
+            node.at("at").fail("an address nothing else of this bus has");
     }
     for (const Device& d : out) {
         // PCI: a slot without function 0 is not looked at.
@@ -92,10 +97,10 @@ class Layout {
     /// The firmware (SeaBIOS, pci_bios_init_bus_rec) numbers buses depth first in the order of their bridges.
     void bus(const std::vector<Device>& devices, std::uint8_t number, const std::string& id) {
         for (const Device& d : devices) {
-            const bool several = std::count_if(devices.begin(), devices.end(), [&](const Device& o) {
-                                     return o.at.slot == d.at.slot;
-                                 }) > 1;
-            std::string text = fmt::format("{},bus={},addr={:x}.{}", d.model->device, id, d.at.slot, d.at.function);
+            const bool several = std::count_if(devices.begin(), devices.end(),
+                                               [&](const Device& o) { return o.at.slot == d.at.slot; }) > 1;
+            std::string text =
+                fmt::format("{},bus={},addr={:x}.{}", d.model->device, id, d.at.slot, d.at.function);
             if (several && d.at.function == 0) text += ",multifunction=on";
             const auto child = static_cast<std::uint8_t>(last_bus_ + 1);
             const std::string child_id = fmt::format("bus{}", child);
@@ -127,7 +132,8 @@ void read_machine(const Yaml& top, RigFile& rig) {
     top.keys({"title", "kind", "kernel", "kernel-args", "memory", "cpus", "iommu", "devices", "groups"});
     rig.kernel = top.at("kernel").text();
     if (const auto args = top.find("kernel-args")) rig.kernel_args = args->words();
-    if (const auto memory = top.find("memory")) rig.memory_mib = static_cast<unsigned>(memory->mebibytes(128, 1536));
+    if (const auto memory = top.find("memory"))
+        rig.memory_mib = static_cast<unsigned>(memory->mebibytes(128, 1536));
     if (const auto cpus = top.find("cpus")) rig.cpus = static_cast<unsigned>(cpus->number(1, 8));
     const Yaml iommu = top.at("iommu");
     rig.iommu = iommu.text();
@@ -169,9 +175,11 @@ std::vector<fs::path> shipped() {
     for (const auto& entry : fs::directory_iterator(fixtures_dir() / "rigs", error)) {
         if (entry.path().extension() == ".yaml") out.push_back(entry.path());
     }
-    if (error) throw LabError(fmt::format("{}: {}", (fixtures_dir() / "rigs").string(), error.message()),
-                              "set LANDFALL_FIXTURES to the fixtures folder of Landfall");
-    std::sort(out.begin(), out.end());
+    if (error)
+        throw LabError(fmt::format("{}: {}", (fixtures_dir() / "rigs").string(), error.message()),
+                       "set LANDFALL_FIXTURES to the fixtures folder of Landfall");
+    std::sort(out.begin(), out.end(),
+              [](const fs::path& a, const fs::path& b) { return a.stem() < b.stem(); });
     return out;
 }
 

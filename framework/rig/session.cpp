@@ -65,8 +65,10 @@ class LiveSession final : public Session {
             if (on_line) on_line(line);
             ended = line.fact() != nullptr && std::holds_alternative<EndFact>(*line.fact());
         }
-        // After a step that was not met exec has ended by itself, and `exit` may come before our `end` was read.
-        if (options_.says_exit && !channel_.receive(deadline, "the end of landfall exec").starts_with(kExit)) {
+        // After a step that was not met exec has ended by itself, and `exit` may come before our `end` was
+        // read.
+        if (options_.says_exit &&
+            !channel_.receive(deadline, "the end of landfall exec").starts_with(kExit)) {
             throw channel_.died("the rig speaks past the end of its trace");
         }
     }
@@ -125,13 +127,13 @@ milliseconds implied_time(const Step& step) {
     const auto transfer = [](const DmaRequest& r) {
         return milliseconds(200) * static_cast<std::int64_t>(align_up(r.range.length, kPageSize) / kPageSize);
     };
-    return std::visit(Overloaded{[](const Sleep& s) {
-                                     return std::chrono::ceil<milliseconds>(
-                                         std::chrono::nanoseconds(s.duration.value));
-                                 },
-                                 [&](const Dma& s) { return transfer(s.request); },
-                                 [](const auto&) { return milliseconds(0); }},
-                      step);
+    return std::visit(
+        Overloaded{[](const Sleep& s) {
+                       return std::chrono::ceil<milliseconds>(std::chrono::nanoseconds(s.duration.value));
+                   },
+                   [&](const Dma& s) { return transfer(s.request); },
+                   [](const auto&) { return milliseconds(0); }},
+        step);
 }
 
 std::unique_ptr<Session> make_session(Channel& channel, const SessionOptions& options) {

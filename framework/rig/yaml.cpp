@@ -118,7 +118,8 @@ std::uint64_t Yaml::mebibytes(std::uint64_t least, std::uint64_t most) const {
     const char unit = written.empty() ? '\0' : written.back();
     const auto count = decimal(std::string_view(written).substr(0, written.empty() ? 0 : written.size() - 1));
     const std::uint64_t scale = unit == 'G' ? 1024 : 1;
-    if (!count || (unit != 'M' && unit != 'G') || *count > most || *count * scale < least || *count * scale > most) {
+    if (!count || (unit != 'M' && unit != 'G') || *count > most || *count * scale < least ||
+        *count * scale > most) {
         fail(fmt::format("a size from {}M to {}M, as 512M or 1G", least, most));
     }
     return *count * scale;

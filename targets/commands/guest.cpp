@@ -71,7 +71,8 @@ std::optional<std::string> find_port() {
 
 Fd open_port() {
     if (access(kPorts, F_OK) != 0) {
-        throw LabError("no channel to the controller: the kernel needs CONFIG_VIRTIO_PCI=y and CONFIG_VIRTIO_CONSOLE=y");
+        throw LabError(
+            "no channel to the controller: the kernel needs CONFIG_VIRTIO_PCI=y and CONFIG_VIRTIO_CONSOLE=y");
     }
     // The port's name comes in a message of its own, after the driver is up.
     constexpr int kTries = 500;
@@ -92,7 +93,8 @@ int wait_for(pid_t child) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int run(const std::string& program, std::vector<std::string> words, const std::function<void()>& prepare_child) {
+int run(const std::string& program, std::vector<std::string> words,
+        const std::function<void()>& prepare_child) {
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -156,7 +158,8 @@ void serve(int port) {
         if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
         if (verb == "poweroff") return;
-        // Anything else was meant for a program that ended before it read it: `end`, after a step was not met.
+        // Anything else was meant for a program that ended before it read it: `end`, after a step was not
+        // met.
     }
 }
 

@@ -43,7 +43,8 @@ ExitStatus check(const Arguments& arguments) {
     for (const std::string& problem : problems) fmt::print("{}: {}\n", file.name, problem);
     if (!problems.empty()) return ExitStatus::lab;
     fmt::print("{}: fit. Groups are as expected and the IOMMU stands before {} ({:.1f} s)\n", file.name,
-               functions_str(file), std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+               functions_str(file),
+               std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     return ExitStatus::pass;
 }
 
@@ -63,7 +64,8 @@ std::shared_ptr<Arguments> boot_options(CLI::App& command) {
     const auto arguments = std::make_shared<Arguments>();
     arguments->boot.log = log_to_stderr;
     command.add_option("RIG", arguments->rig, "name of a rig, or a rig file")->required();
-    command.add_option("--kernel", arguments->boot.kernel, "another kernel: its name, a bzImage, a vmlinux, a source tree");
+    command.add_option("--kernel", arguments->boot.kernel,
+                       "another kernel: its name, a bzImage, a vmlinux, a source tree");
     command.add_option("--kernel-args", arguments->boot.kernel_args, "more kernel parameters");
     return arguments;
 }

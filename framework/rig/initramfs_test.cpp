@@ -1,0 +1,109 @@
+#include "rig/initramfs.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "landfall/error.hpp"
+#include "os/command.hpp"
+#include "rig/elf.hpp"
+
+namespace landfall {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSelf = "/proc/self/exe";
+
+struct Entry {
+    std::uint64_t mode = 0;
+    std::string bytes;
+};
+
+/// A newc archive as the kernel reads it (Documentation/driver-api/early-userspace/buffer-format.rst).
+std::map<std::string, Entry> read_cpio(const std::string& archive) {
+    std::map<std::string, Entry> out;
+    const auto field = [&](std::size_t header, std::size_t n) {
+        return std::stoull(archive.substr(header + 6 + 8 * n, 8), nullptr, 16);
+    };
+    const auto padded = [](std::size_t n) { return (n + 3) / 4 * 4; };
+    for (std::size_t at = 0; archive.compare(at, 6, "070701") == 0;) {
+        const std::size_t size = field(at, 6), name_size = field(at, 11);
+        const std::string name = archive.substr(at + 110, name_size - 1);
+        const std::size_t data = at + padded(110 + name_size);
+        if (name == "TRAILER!!!") return out;
+        out[name] = {field(at, 1), archive.substr(data, size)};
+        at = data + padded(size);
+    }
+    ADD_FAILURE() << "the archive does not end as one should";
+    return out;
+}
+
+std::map<std::string, Entry> initramfs_of(const std::string& program) {
+    const Fd file = make_initramfs(program);
+    return read_cpio(read_bytes("/proc/self/fd/" + std::to_string(file.get())));
+}
+
+TEST(Initramfs, HoldsTheProgramWhatItNeedsAndNothingElse) {
+    const auto entries = initramfs_of(kSelf);
+    ASSERT_TRUE(entries.contains("init"));
+    EXPECT_EQ(entries.at("init").mode, 0100755U);
+    std::set<std::string> files, wanted{"init"};
+    for (const auto& [name, entry] : entries) {
+        if ((entry.mode & 0170000U) == 0100000U) files.insert(name);
+    }
+    for (const auto& library : shared_libraries(kSelf)) wanted.insert(library.string().substr(1));
+    files.erase("bin/busybox");
+    EXPECT_EQ(files, wanted);
+    EXPECT_THAT(files, testing::Contains(testing::HasSubstr("libstdc++.so")));
+    EXPECT_THAT(files, testing::Contains("lib64/ld-linux-x86-64.so.2"));
+}
+
+// The kernel makes no parents: an entry whose folder did not come first is lost.
+TEST(Initramfs, FoldersComeBeforeWhatIsInThem) {
+    const auto entries = initramfs_of(kSelf);
+    for (const auto& [name, entry] : entries) {
+        const std::string parent = fs::path(name).parent_path();
+        if (parent.empty()) continue;
+        ASSERT_TRUE(entries.contains(parent)) << name;
+        EXPECT_EQ(entries.at(parent).mode, 040755U);
+    }
+    for (const char* folder : {"dev", "proc", "sys", "tmp"}) EXPECT_TRUE(entries.contains(folder));
+}
+
+TEST(Initramfs, AProgramWithoutItsSectionsStillRuns) {
+    std::string bytes = read_bytes(kSelf);
+    const std::size_t whole = bytes.size();
+    cut_behind_segments(bytes);
+    EXPECT_LT(bytes.size(), whole);
+    const fs::path path = fs::path(testing::TempDir()) / ("cut-program-" + std::to_string(getpid()));
+    std::ofstream(path, std::ios::binary) << bytes;
+    fs::permissions(path, fs::perms::owner_all);
+    EXPECT_EQ(run_command({path, "--gtest_list_tests"}).status, 0);
+    fs::remove(path);
+}
+
+TEST(Initramfs, RefusesWhatIsNoProgram) {
+    EXPECT_THROW(std::ignore = make_initramfs("/etc/passwd"), LabError);
+    EXPECT_THROW(std::ignore = make_initramfs("/no/such/program"), LabError);
+    EXPECT_THROW(std::ignore = make_initramfs("/"), LabError);
+}
+
+TEST(Elf, ReadsDamagedFilesWithoutHarm) {
+    const std::string whole = read_bytes(kSelf).substr(0, 8192);
+    EXPECT_TRUE(is_elf(whole));
+    EXPECT_FALSE(interpreter(whole).empty());
+    for (std::size_t size = 0; size < whole.size(); size += 61) {
+        std::string cut = whole.substr(0, size);
+        EXPECT_FALSE(has_pvh_entry(cut));
+        if (is_elf(cut)) cut_behind_segments(cut);
+    }
+    EXPECT_TRUE(interpreter("").empty());
+}
+
+}  // namespace
+}  // namespace landfall

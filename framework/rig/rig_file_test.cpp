@@ -1,0 +1,243 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "landfall/error.hpp"
+#include "rig/machine.hpp"
+#include "rig/rig.hpp"
+#include "rig/yaml.hpp"
+
+namespace landfall {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kGood = R"(title: a rig
+kind: qemu
+kernel: "6.12"
+iommu: vtd
+devices:
+  - { at: 8.0, model: edu, name: a }
+  - { at: 8.1, model: edu, name: b }
+groups:
+  - [a, b]
+)";
+
+class RigFileTest : public testing::Test {
+  protected:
+    RigFileTest() { std::filesystem::create_directories(dir_); }
+    ~RigFileTest() override { std::filesystem::remove_all(dir_); }
+
+    RigFile load(const std::string& text) {
+        std::ofstream(path_) << text;
+        return load_rig(path_);
+    }
+    /// The good file with one piece of it replaced.
+    RigFile changed(const std::string& what, const std::string& with) {
+        std::string text = kGood;
+        text.replace(text.find(what), what.size(), with);
+        return load(text);
+    }
+    /// The message, without the folder the file is in.
+    std::string error(const std::string& what, const std::string& with) {
+        try {
+            changed(what, with);
+        } catch (const TextError& e) {
+            return std::string(e.what()).substr(dir_.string().size() + 1);
+        }
+        return "no error";
+    }
+
+    std::filesystem::path dir_ =
+        std::filesystem::path(testing::TempDir()) / ("rig-file-test-" + std::to_string(getpid()));
+    std::string path_ = dir_ / "r.yaml";
+};
+
+TEST_F(RigFileTest, ReadsAMachine) {
+    const RigFile rig =
+        changed("iommu: vtd", "iommu: vtd\nmemory: 1G\ncpus: 2\nkernel-args: quiet pci=noari");
+    EXPECT_EQ(rig.name, "r");
+    EXPECT_EQ(rig.title, "a rig");
+    EXPECT_EQ(rig.kernel, "6.12");
+    EXPECT_EQ(rig.memory_mib, 1024U);
+    EXPECT_EQ(rig.cpus, 2U);
+    EXPECT_THAT(rig.kernel_args, ElementsAre("quiet", "pci=noari"));
+    ASSERT_EQ(rig.functions.size(), 2U);
+    EXPECT_EQ(rig.functions[1].name, "b");
+    EXPECT_EQ(rig.functions[1].bdf.str(), "0000:00:08.1");
+    EXPECT_EQ(rig.functions[1].engine, "edu");
+    EXPECT_THAT(rig.groups, ElementsAre(ElementsAre("a", "b")));
+}
+
+TEST_F(RigFileTest, ReadsTheMachineItRunsOn) {
+    const RigFile rig = load("title: t\nkind: local\nfunctions: { a: '0000:03:00.0' }\ngroups: [[a]]\n");
+    EXPECT_EQ(rig.kind, RigFile::Kind::local);
+    ASSERT_EQ(rig.functions.size(), 1U);
+    EXPECT_EQ(rig.functions[0].bdf.str(), "0000:03:00.0");
+}
+
+// The firmware numbers buses depth first; the file only says what is below what.
+TEST_F(RigFileTest, WorksOutBusNumbers) {
+    const RigFile rig = load(R"(title: t
+kind: qemu
+kernel: k
+iommu: vtd
+devices:
+  - { at: 9.0, model: pcie-root-port, below: [{ at: 0.0, model: edu, name: c }] }
+  - at: 4.0
+    model: pcie-root-port
+    below:
+      - { at: 0.0, model: pcie-pci-bridge, below: [{ at: 1.0, model: edu, name: a }, { at: 2.0, model: edu, name: b }] }
+groups: [[a, b], [c]]
+)");
+    std::vector<std::string> found;
+    for (const auto& f : rig.functions) found.push_back(f.name + " " + f.bdf.str());
+    EXPECT_THAT(found, ElementsAre("a 0000:02:01.0", "b 0000:02:02.0", "c 0000:03:00.0"));
+}
+
+TEST_F(RigFileTest, PointsAtEveryMistake) {
+    EXPECT_EQ(error("kind: qemu", "kind: quemu"), "r.yaml:2:7: found 'quemu', expected qemu or local");
+    EXPECT_EQ(error("title: a rig", "title: [a, rig]"), "r.yaml:1:8: found 'a list', expected a text");
+    EXPECT_EQ(error("kernel: \"6.12\"\n", ""), "r.yaml:1:1: expected a key 'kernel'");
+    EXPECT_EQ(error("iommu: vtd", "iommu: smmu"),
+              "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\ncpus: two"),
+              "r.yaml:5:7: found 'two', expected a number from 1 to 8");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\ncpus: 0"),
+              "r.yaml:5:7: found '0', expected a number from 1 to 8");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\nmemory: 512"),
+              "r.yaml:5:9: found '512', expected a size from 128M to 1536M, as 512M or 1G");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\nmemory: 99999999999999999999G"),
+              "r.yaml:5:9: found '99999999999999999999G', expected a size from 128M to 1536M, as 512M or 1G");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\niommu: vtd"),
+              "r.yaml:5:1: found 'iommu', expected each key once");
+    EXPECT_THAT(error("iommu: vtd", "iommu: vtd\ncolour: red"),
+                HasSubstr("r.yaml:5:1: found 'colour', expected one of: "));
+    EXPECT_THAT(error("model: edu, name: b", "modell: edu, name: b"),
+                HasSubstr("r.yaml:7:16: found 'modell', expected "));
+    EXPECT_THAT(error("model: edu, name: b", "model: e1000, name: b"),
+                HasSubstr("r.yaml:7:23: found 'e1000', expected a device model: edu, igb, "));
+    EXPECT_EQ(error("name: b", "name: a"), "r.yaml:7:34: found 'a', expected a name no other function has");
+    EXPECT_EQ(error("at: 8.1", "at: 8.8"),
+              "r.yaml:7:11: found '8.8', expected SLOT.FUNCTION in hexadecimal, as 8.0 or 1d.1");
+    EXPECT_EQ(error("at: 8.1", "at: 8.0"),
+              "r.yaml:7:11: found '8.0', expected an address nothing else of this bus has");
+    EXPECT_EQ(error("at: 8.1", "at: 9.1"),
+              "r.yaml:7:11: found '9.1', expected a device at function 0 of this slot");
+    EXPECT_EQ(error("at: 8.1", "at: 1e.0"),
+              "r.yaml:7:11: found '1e.0', expected a slot from 1 to 1d: the others are the machine's own");
+    EXPECT_EQ(error("name: b }", "name: b, below: [] }"),
+              "r.yaml:7:44: found 'a list', expected nothing below: this is no bridge");
+    EXPECT_EQ(error("model: edu, name: b", "model: pcie-root-port, name: b"),
+              "r.yaml:7:45: found 'b', expected no name: a bridge does no DMA");
+    EXPECT_EQ(error("[a, b]", "[a, c]"),
+              "r.yaml:9:9: found 'c', expected the name of a function of this rig");
+    EXPECT_EQ(error("[a, b]", "[a, b, a]"), "r.yaml:9:12: found 'a', expected each name in one group only");
+    EXPECT_EQ(error("[a, b]", "[a]"), "r.yaml:9:3: found 'a list', expected a group that 'b' is in");
+    EXPECT_THAT(error("[a, b]", "[a, b"), HasSubstr("r.yaml:10:1: expected valid YAML: "));
+}
+
+TEST_F(RigFileTest, RefusesWhatIsNoRigFile) {
+    EXPECT_THROW(load(""), TextError);
+    EXPECT_THROW(load("- a\n- b\n"), TextError);
+    EXPECT_THROW(load("\xff\xfe\n"), TextError);
+    EXPECT_THROW(load("title: t\n---\ntitle: u\n"), TextError);
+    EXPECT_THROW(std::ignore = load_rig(dir_ / "missing.yaml"), TextError);
+    EXPECT_THROW(std::ignore = load_rig(dir_.string() + "/"), TextError);
+}
+
+TEST(Rigs, AnUnknownNameListsTheKnown) {
+    try {
+        std::ignore = load_rig("edu-pear");
+        FAIL();
+    } catch (const TextError& e) {
+        EXPECT_THAT(e.what(),
+                    HasSubstr("found 'edu-pear', expected a rig file, or one of: edu-bridge-vtd, "));
+    }
+}
+
+TEST(Rigs, AllThatShipAreSound) {
+    std::vector<std::string> names;
+    for (const RigFile& rig : list_rigs()) names.push_back(rig.name);
+    EXPECT_THAT(names,
+                testing::IsSupersetOf({"edu-pair-vtd", "igb-pair-vtd", "edu-bridge-vtd", "edu-mixed-vtd",
+                                       "edu-pair-vtd-scalable", "igb-pair-vtd-scalable",
+                                       "edu-bridge-vtd-scalable", "edu-mixed-vtd-scalable"}));
+}
+
+TEST(Rigs, NamesAreChosenOrRefused) {
+    const RigFile rig = load_rig("edu-mixed-vtd");
+    EXPECT_EQ(chosen_functions(rig, {}).size(), 3U);
+    EXPECT_EQ(chosen_functions(rig, {"c"}).at(0).bdf.str(), "0000:00:09.0");
+    EXPECT_THROW(std::ignore = chosen_functions(rig, {"d"}), LabError);
+}
+
+/// The arguments behind every `-option`.
+std::vector<std::string> values(const std::vector<std::string>& arguments, const std::string& option) {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i + 1 < arguments.size(); ++i) {
+        if (arguments[i] == option) out.push_back(arguments[i + 1]);
+    }
+    return out;
+}
+
+std::vector<std::string> arguments_of(const std::string& rig, const std::string& more = {}) {
+    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7}, "tcg", "landfall-1-7", more);
+}
+
+constexpr const char* kPort = "virtio-serial-pci,addr=1e.0";
+constexpr const char* kLine = "virtserialport,chardev=port,name=landfall";
+
+TEST(Machine, IsMadeOfDescriptorsOnly) {
+    const auto arguments = arguments_of("edu-pair-vtd", "debug");
+    EXPECT_THAT(values(arguments, "-name"), ElementsAre("landfall-1-7"));
+    EXPECT_THAT(values(arguments, "-kernel"), ElementsAre("/boot/vmlinux"));
+    EXPECT_THAT(values(arguments, "-initrd"), ElementsAre("/proc/self/fd/3"));
+    EXPECT_THAT(values(arguments, "-chardev"), ElementsAre("socket,id=console,fd=5", "socket,id=port,fd=7"));
+    EXPECT_THAT(values(arguments, "-object"), ElementsAre("memory-backend-memfd,id=ram,size=512M,share=on"));
+    EXPECT_THAT(values(arguments, "-append").at(0), testing::EndsWith(" intel_iommu=on,sm_off debug"));
+    for (const char* word : {"-nodefaults", "-no-user-config", "-no-reboot"}) {
+        EXPECT_THAT(arguments, testing::Contains(word));
+    }
+    for (const std::string& word : arguments) EXPECT_THAT(word, testing::Not(HasSubstr("server")));
+}
+
+TEST(Machine, OfTwoFunctionsOfOneSlot) {
+    EXPECT_THAT(values(arguments_of("edu-pair-vtd"), "-device"),
+                ElementsAre("intel-iommu,intremap=on", kPort, kLine,
+                            "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=8.0,multifunction=on",
+                            "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=8.1"));
+}
+
+TEST(Machine, OfAPortWithoutAcs) {
+    const auto arguments = arguments_of("igb-pair-vtd-scalable");
+    EXPECT_THAT(
+        values(arguments, "-device"),
+        ElementsAre("intel-iommu,intremap=on,x-scalable-mode=on", kPort, kLine,
+                    "pcie-root-port,bus=pcie.0,addr=4.0,id=bus1,chassis=1,disable-acs=true",
+                    "igb,romfile=,bus=bus1,addr=0.0,multifunction=on", "igb,romfile=,bus=bus1,addr=0.1"));
+    EXPECT_THAT(values(arguments, "-append").at(0), HasSubstr(" intel_iommu=on,sm_on pci=noari"));
+}
+
+TEST(Machine, OfABridge) {
+    EXPECT_THAT(values(arguments_of("edu-bridge-vtd"), "-device"),
+                ElementsAre("intel-iommu,intremap=on", kPort, kLine,
+                            "pcie-root-port,bus=pcie.0,addr=4.0,id=bus1,chassis=1",
+                            "pcie-pci-bridge,bus=bus1,addr=0.0,id=bus2",
+                            "edu,dma_mask=0xffffffffffffffff,bus=bus2,addr=1.0",
+                            "edu,dma_mask=0xffffffffffffffff,bus=bus2,addr=2.0"));
+}
+
+TEST(Machine, OfAPairAndADeviceAlone) {
+    EXPECT_THAT(values(arguments_of("edu-mixed-vtd"), "-device"),
+                ElementsAre("intel-iommu,intremap=on", kPort, kLine,
+                            "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=8.0,multifunction=on",
+                            "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=8.1",
+                            "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=9.0"));
+}
+
+}  // namespace
+}  // namespace landfall
