@@ -1,4 +1,5 @@
-// A live session with its trace: steps come one at a time, are checked before they are sent, and judged at the end.
+// A live session with its trace: steps come one at a time, are checked before they are sent, and judged at
+// the end.
 #pragma once
 
 #include <memory>
@@ -17,9 +18,9 @@ class LiveRun {
     LiveRun(const LiveRun&) = delete;
     LiveRun& operator=(const LiveRun&) = delete;
 
-    /// Runs one line of the scenario language and returns what happened. Throws TextError for a line the scenario so
-    /// far does not allow, and then nothing was sent; RigDied if the rig is lost; LabError after an unmet or broken
-    /// step, which is a run's last.
+    /// Runs one line of the scenario language and returns what happened. Throws TextError for a line the
+    /// scenario so far does not allow, and then nothing was sent; RigDied if the rig is lost; LabError after
+    /// an unmet or broken step, which is a run's last.
     Outcome step(const std::string& text);
 
     /// Ends the session and judges its trace. A rig that died is part of the result, as in run_scenario().

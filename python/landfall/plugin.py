@@ -200,7 +200,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_call(item: pytest.Item) -> None:
     # After the test function, and still in the call phase: a violation is the test's failure, not its teardown's.
     if LAB in item.stash:
-        item.stash[LAB].finish()
+        try:
+            item.stash[LAB].finish()
+        except ViolationError as error:
+            pytest.fail(str(error), pytrace=False)
 
 
 # ---- reports ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// What every bind_*.cpp shares. Bindings only name things: whatever decides something is C++ behind a public header,
-// or Python in front of this module.
+// What every bind_*.cpp shares. Bindings only name things: whatever decides something is C++ behind a public
+// header, or Python in front of this module.
 #pragma once
 
 #include <pybind11/operators.h>
@@ -12,8 +12,8 @@
 
 namespace pybind11::detail {
 
-// The strong types of one word become what a Python programmer would have used: int or str. One way only, since
-// Python hands text to the library and never these.
+// The strong types of one word become what a Python programmer would have used: int or str. One way only,
+// since Python hands text to the library and never these.
 template <class T>
 struct IntCaster {
     static constexpr auto name = const_name("int");
@@ -50,7 +50,8 @@ py::class_<T> grammar(py::module_& m, const char* name, const char* doc) {
     return py::class_<T>(m, name, doc)
         .def(py::self == py::self)
         .def("__str__", [](const T& v) { return print(v); })
-        .def("__repr__", [name = std::string(name)](const T& v) { return "<" + name + " '" + print(v) + "'>"; });
+        .def("__repr__",
+             [name = std::string(name)](const T& v) { return "<" + name + " '" + print(v) + "'>"; });
 }
 
 void bind_errors(py::module_& m);

@@ -51,8 +51,8 @@ void bind_report(py::module_& m) {
         [](const Trace& trace, const Violation& violation, bool color, unsigned width) {
             return explain(trace, violation, {color, width});
         },
-        py::arg("trace"), py::arg("violation"), py::arg("color") = plain.color, py::arg("width") = plain.width,
-        Unlocked(), "One violation, told to a person.");
+        py::arg("trace"), py::arg("violation"), py::arg("color") = plain.color,
+        py::arg("width") = plain.width, Unlocked(), "One violation, told to a person.");
     m.def(
         "story",
         [](const Trace& trace, const Verdict& verdict, bool color, unsigned width) {
@@ -74,8 +74,8 @@ void bind_checker(py::module_& m) {
         .def_readonly("text", &Known::text);
     m.def("load_known", &load_known, Unlocked(), "Every finding that ships.");
     const CheckOptions plain;
-    m.def("check", &check_trace, py::arg("trace"), py::arg("model") = plain.model, py::arg("known") = plain.known,
-          py::arg("max_violations") = plain.max_violations, Unlocked(),
+    m.def("check", &check_trace, py::arg("trace"), py::arg("model") = plain.model,
+          py::arg("known") = plain.known, py::arg("max_violations") = plain.max_violations, Unlocked(),
           "Judges a trace. Violations that a `known` finding covers are named so.");
 
     py::class_<RuleInfo>(m, "RuleInfo", "A rule of the checker.")

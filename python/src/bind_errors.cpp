@@ -16,7 +16,8 @@ void translate(std::exception_ptr p) {
     try {
         if (p) std::rethrow_exception(p);
     } catch (const TextError& e) {
-        raise("TextError", e.what(), e.where().file, e.where().line, e.where().column, e.found(), e.expected());
+        raise("TextError", e.what(), e.where().file, e.where().line, e.where().column, e.found(),
+              e.expected());
     } catch (const LabError& e) {
         raise("LabError", e.what(), e.hint());
     } catch (const RigDied& e) {

@@ -5,19 +5,23 @@
 namespace landfall::python {
 namespace {
 
-Outcome parse_outcome(const std::string& text) { return *parse_line("sleep 1ns => " + text, "<text>", 0).expected; }
+Outcome parse_outcome(const std::string& text) {
+    return *parse_line("sleep 1ns => " + text, "<text>", 0).expected;
+}
 
 /// An outcome, and the question whether it is what someone expected.
 template <class T>
 py::class_<T> outcome(py::module_& m, const char* name, const char* doc) {
     return grammar<T>(m, name, doc)
         .def(
-            "fulfils", [](const T& o, const std::string& expected) { return fulfils(o, parse_outcome(expected)); },
+            "fulfils",
+            [](const T& o, const std::string& expected) { return fulfils(o, parse_outcome(expected)); },
             py::arg("expected"), "True if `expected`, written as in a scenario, allows this outcome.");
 }
 
 void bind_landing(py::module_& m) {
-    py::class_<Segment>(m, "Segment", "Consecutive bytes of a DMA and the one place they went to or came from.")
+    py::class_<Segment>(m, "Segment",
+                        "Consecutive bytes of a DMA and the one place they went to or came from.")
         .def_readonly("place", &Segment::place, "None: nowhere the lab can see.")
         .def_readonly("length", &Segment::length);
     auto landing = outcome<Landing>(m, "Landing", "What became of one DMA.");
@@ -43,8 +47,10 @@ void bind_outcomes(py::module_& m) {
     bind_landing(m);
     outcome<Sighting>(m, "Sighting", "The IOAS a device's DMA was found to go through.")
         .def_readonly("ioas", &Sighting::ioas, "None: it goes nowhere.");
-    outcome<Unmet>(m, "Unmet", "A requirement this rig does not fulfil.").def_readonly("reason", &Unmet::reason);
-    outcome<Broken>(m, "Broken", "The lab could not carry the step out.").def_readonly("reason", &Broken::reason);
+    outcome<Unmet>(m, "Unmet", "A requirement this rig does not fulfil.")
+        .def_readonly("reason", &Unmet::reason);
+    outcome<Broken>(m, "Broken", "The lab could not carry the step out.")
+        .def_readonly("reason", &Broken::reason);
 }
 
 }  // namespace landfall::python

@@ -39,7 +39,8 @@ void bind_events(py::module_& m) {
     grammar<LabEvent>(m, "LabEvent", "The lab lost something.").def_readonly("text", &LabEvent::text);
 }
 
-// Line holds its three kinds of body in one variant; Python asks for the kind it wants and gets None for another.
+// Line holds its three kinds of body in one variant; Python asks for the kind it wants and gets None for
+// another.
 template <class T>
 std::optional<T> body(const Line& line) {
     const auto* p = std::get_if<T>(&line.body);
@@ -58,8 +59,11 @@ void bind_line(py::module_& m) {
         .def_readonly("comment", &Line::comment);
     m.def(
         "parse_line",
-        [](const std::string& text, const std::string& file, unsigned number) { return parse_line(text, file, number); },
-        py::arg("text"), py::arg("file") = "<text>", py::arg("number") = 1, "Parses one line; raises TextError.");
+        [](const std::string& text, const std::string& file, unsigned number) {
+            return parse_line(text, file, number);
+        },
+        py::arg("text"), py::arg("file") = "<text>", py::arg("number") = 1,
+        "Parses one line; raises TextError.");
     m.def("as_scenario", &as_scenario, py::arg("line"), "The scenario line a line of a trace came from.");
 }
 

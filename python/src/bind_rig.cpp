@@ -93,18 +93,24 @@ void bind_rig(py::module_& m) {
         .def_readonly("rig_lost", &RunResult::rig_lost, "The rig died under it.");
 
     py::class_<RigHandle>(m, "_RigHandle", "A running machine.")
-        .def(py::init<const std::string&, const std::string&, const std::string&, const std::optional<Log>&>(),
-             py::arg("name_or_path"), py::arg("kernel") = "", py::arg("kernel_args") = "", py::arg("log") = py::none(),
-             Unlocked())
+        .def(
+            py::init<const std::string&, const std::string&, const std::string&, const std::optional<Log>&>(),
+            py::arg("name_or_path"), py::arg("kernel") = "", py::arg("kernel_args") = "",
+            py::arg("log") = py::none(), Unlocked())
         .def_property_readonly("file", [](const RigHandle& h) { return h.rig().file(); })
-        .def("console", [](const RigHandle& h) { return h.rig().console(); }, Unlocked(), "What the console said.")
-        .def("check", [](const RigHandle& h) { return check_rig(h.idle_rig()); }, Unlocked(),
-             "One line a problem; empty if its verdicts can be trusted.")
+        .def(
+            "console", [](const RigHandle& h) { return h.rig().console(); }, Unlocked(),
+            "What the console said.")
+        .def(
+            "check", [](const RigHandle& h) { return check_rig(h.idle_rig()); }, Unlocked(),
+            "One line a problem; empty if its verdicts can be trusted.")
         .def("run", &run, py::arg("scenario"), py::arg("model") = CheckOptions{}.model, Unlocked(),
              "Runs a scenario and judges it.")
-        .def("open_session", &RigHandle::open_session, py::arg("devices"), Unlocked(), "What Session begins with.")
-        .def("run_step", [](const RigHandle& h, const std::string& text) { return h.live().step(text); },
-             py::arg("text"), Unlocked(), "One step of the open session.")
+        .def("open_session", &RigHandle::open_session, py::arg("devices"), Unlocked(),
+             "What Session begins with.")
+        .def(
+            "run_step", [](const RigHandle& h, const std::string& text) { return h.live().step(text); },
+            py::arg("text"), Unlocked(), "One step of the open session.")
         .def("close_session", &RigHandle::close_session, Unlocked(), "Ends the open session and judges it.")
         .def("close", &RigHandle::close, Unlocked(), "Takes the machine down.");
 }

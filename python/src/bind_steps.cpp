@@ -85,8 +85,10 @@ void bind_dma(py::module_& m) {
     grammar<Wait>(m, "Wait", "Sees a started DMA through.").def_readonly("device", &Wait::device);
     grammar<Pump>(m, "Pump", "Repeats a DMA in the background.").def_readonly("request", &Pump::request);
     grammar<Halt>(m, "Halt", "Ends a pump.").def_readonly("device", &Halt::device);
-    grammar<View>(m, "View", "Finds the IOAS a device's DMA goes through.").def_readonly("device", &View::device);
-    grammar<Sleep>(m, "Sleep", "Does nothing for a while.").def_readonly("duration", &Sleep::duration, "Nanoseconds.");
+    grammar<View>(m, "View", "Finds the IOAS a device's DMA goes through.")
+        .def_readonly("device", &View::device);
+    grammar<Sleep>(m, "Sleep", "Does nothing for a while.")
+        .def_readonly("duration", &Sleep::duration, "Nanoseconds.");
 }
 
 }  // namespace

@@ -9,7 +9,8 @@ void bind_texts(py::module_& m) {
     py::class_<Scenario>(m, "Scenario", "Lines in order, checked as a whole before anything runs.")
         .def_static("parse", &Scenario::parse, py::arg("text"), py::arg("file") = "<text>", Unlocked(),
                     "Parses and validates; raises TextError at the first mistake.")
-        .def_static("read", &Scenario::read, py::arg("path"), Unlocked(), "Reads a file; '-' is standard input.")
+        .def_static("read", &Scenario::read, py::arg("path"), Unlocked(),
+                    "Reads a file; '-' is standard input.")
         .def_readonly("file", &Scenario::file)
         .def_readonly("lines", &Scenario::lines)
         .def("print", &Scenario::print, "The canonical text.")

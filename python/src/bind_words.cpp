@@ -15,7 +15,8 @@ void bind_words(py::module_& m) {
         .def_readonly("length", &BufferSlice::Span::length);
     slice.def_readonly("buffer", &BufferSlice::buffer).def_readonly("span", &BufferSlice::span);
 
-    py::class_<Interval>(m, "Interval", "It happened at some instant of [begin, end]; nanoseconds of the rig's clock.")
+    py::class_<Interval>(m, "Interval",
+                         "It happened at some instant of [begin, end]; nanoseconds of the rig's clock.")
         .def_readonly("begin", &Interval::begin)
         .def_readonly("end", &Interval::end);
 }

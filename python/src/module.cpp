@@ -1,4 +1,5 @@
-// landfall._core: the public headers, as Python sees them. A name must be bound before a signature mentions it.
+// landfall._core: the public headers, as Python sees them. A name must be bound before a signature mentions
+// it.
 #include "bind.hpp"
 
 PYBIND11_MODULE(_core, m) {

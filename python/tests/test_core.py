@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,15 @@ def test_text_that_is_wrong_says_where_and_what_was_expected() -> None:
 def test_a_directory_is_no_scenario(tmp_path: Path) -> None:
     with pytest.raises(landfall.TextError, match="directory"):
         Scenario.read(str(tmp_path))
+
+
+def test_reading_lets_other_threads_run(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(Scenario.read, str(pipe))
+        pipe.write_text(SCENARIO)  # a reader that kept the interpreter to itself would wait for this for ever
+        assert reading.result().print() == SCENARIO
 
 
 def test_a_trace_holds_facts_steps_and_events() -> None:
