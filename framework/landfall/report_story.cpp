@@ -51,10 +51,9 @@ class Story {
 
     std::string tell() {
         head();
-        bool begun = false;
         for (const auto& line : trace_.lines) {
             if (line.fact() != nullptr) continue;
-            narrate(line, begun);
+            narrate(line);
             if (line.step() != nullptr || line.event() != nullptr) row(line);
         }
         end();
@@ -82,20 +81,22 @@ class Story {
             if (d.alias) text += ", on the bus as " + d.alias->str();
             out_ += text::paint(style_, Ink::dim, text) + '\n';
         }
-        out_ += '\n';
     }
 
-    // Comments stand above what they speak of; a paragraph of them is set off by a blank line.
-    void narrate(const Line& line, bool& begun) {
+    // Comments stand above what they speak of. Lines of comment that follow each other are one paragraph, set off by
+    // a blank line.
+    void narrate(const Line& line) {
         const auto comment = trimmed(line.comment);
-        if (comment.empty()) {
-            in_comment_ = false;
-            return;
-        }
-        if (begun && !in_comment_) out_ += '\n';
-        in_comment_ = line.step() == nullptr && line.event() == nullptr;
-        begun = true;
-        out_ += text::paint(style_, Ink::bold, text::wrap(comment, style_.width, 0)) + '\n';
+        const bool alone = line.step() == nullptr && line.event() == nullptr;
+        if (!alone || comment.empty()) end_paragraph();
+        if (!comment.empty()) paragraph_ += (paragraph_.empty() ? "" : " ") + std::string(comment);
+        if (!alone) end_paragraph();
+    }
+
+    void end_paragraph() {
+        if (paragraph_.empty()) return;
+        out_ += '\n' + text::paint(style_, Ink::bold, text::wrap(paragraph_, style_.width, 0)) + '\n';
+        paragraph_.clear();
     }
 
     void row(const Line& line) {
@@ -144,7 +145,7 @@ class Story {
     const Verdict& verdict_;
     const ReportStyle& style_;
     std::string out_;
-    bool in_comment_ = false;
+    std::string paragraph_;
 };
 
 }  // namespace

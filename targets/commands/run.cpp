@@ -98,13 +98,12 @@ JunitCase junit_case(const std::string& rig, const std::string& name, const RunR
     return c;
 }
 
-// The worse of two statuses, in the order a person would want to hear of them.
-ExitStatus worse(ExitStatus a, ExitStatus b) {
-    constexpr ExitStatus kOrder[] = {ExitStatus::violation, ExitStatus::lab, ExitStatus::inconclusive, ExitStatus::unmet,
-                                     ExitStatus::usage, ExitStatus::pass};
-    for (const auto s : kOrder)
+// The status of a whole run: the gravest that any scenario had. One that could not run here is a skip beside one that
+// passed; only where nothing ran at all is the status `unmet`.
+ExitStatus graver(ExitStatus a, ExitStatus b) {
+    for (const auto s : {ExitStatus::violation, ExitStatus::lab, ExitStatus::inconclusive, ExitStatus::pass})
         if (a == s || b == s) return s;
-    return a;
+    return ExitStatus::unmet;
 }
 
 void tell(const std::string& name, const RunResult& result, double seconds, bool story) {
@@ -136,7 +135,7 @@ ExitStatus run(Arguments& arguments) {
     options.check.known = load_known();
     options.fail_fast = arguments.fail_fast;
 
-    auto status = ExitStatus::pass;
+    auto status = ExitStatus::unmet;
     std::vector<JunitCase> cases;
     const auto begin = Clock::now();
     std::string kernel;
@@ -150,7 +149,7 @@ ExitStatus run(Arguments& arguments) {
         tell(name, result, seconds, arguments.story);
         if (!arguments.output.empty()) keep_files(arguments.output, name, result);
         cases.push_back(junit_case(rig.file().name, name, result, seconds));
-        status = worse(status, result.verdict.exit_status());
+        status = graver(status, result.verdict.exit_status());
         if (result.rig_lost) rig.lost();
         if (arguments.fail_fast && status == ExitStatus::violation) break;
     }
