@@ -17,6 +17,7 @@ struct Violation {
     std::string device;                ///< scenario name of the device; empty if none is concerned
     std::optional<IovaRange> iova;     ///< what the DMA addressed
     std::optional<BufferSlice> page;   ///< memory that was touched, or should have been
+    Access access{};                   ///< how it was, or should have been; neither if no DMA is concerned
     std::string summary;               ///< one line: who did what, where it went, why it should not have
     std::string promise;               ///< what was promised
     std::string source;                ///< where that promise is written

@@ -13,6 +13,7 @@ bool covers(const Known& known, const Scene& scene, const Violation& violation) 
     if (!iommus.empty() && std::ranges::find(iommus, scene.iommu) == iommus.end()) return false;
     if (known.since && (!scene.kernel || *scene.kernel < *known.since)) return false;
     if (known.until && (!scene.kernel || *known.until < *scene.kernel)) return false;
+    if (known.access && violation.access != *known.access) return false;
     if (!known.needs_alias) return true;
     const auto device = scene.devices.find(violation.device);
     return device != scene.devices.end() && device->second.alias.has_value();

@@ -19,6 +19,7 @@ struct Known {
     bool needs_alias = false;             ///< only devices whose DMA carries another requester id (behind a bridge)
     std::string reference;                ///< where it is reported or argued
     std::string text;                     ///< what it is, one sentence
+    std::optional<Access> access{};       ///< only DMA that did this to memory: r it read, w it wrote
 };
 
 /// The first finding that covers the violation, or nullptr. A range of releases covers no unknown release.

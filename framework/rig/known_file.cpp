@@ -36,7 +36,7 @@ std::vector<std::string> rule_ids(const Yaml& list) {
 
 Known load_known_file(const std::string& path) {
     const auto top = Yaml::read(path);
-    top.keys({"rules", "since", "until", "iommu", "behind-bridge", "reference", "text"});
+    top.keys({"rules", "since", "until", "iommu", "behind-bridge", "access", "reference", "text"});
     Known k;
     k.rules = rule_ids(top.at("rules"));
     k.since = release(top, "since");
@@ -46,6 +46,10 @@ Known load_known_file(const std::string& path) {
         const auto word = bridge->text();
         if (word != "true" && word != "false") bridge->fail("true or false");
         k.needs_alias = word == "true";
+    }
+    if (const auto access = top.find("access")) {
+        k.access = Access::parse(access->text());
+        if (!k.access || *k.access == Access{true, true}) access->fail("r or w");
     }
     k.reference = top.at("reference").text();
     k.text = top.at("text").text();

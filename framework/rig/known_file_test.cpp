@@ -39,6 +39,11 @@ TEST(KnownFile, ReadsWhatShips) {
     EXPECT_FALSE(known.reference.empty() || known.text.empty());
 }
 
+TEST(KnownFile, EverythingThatShipsIsReadable) {
+    for (const auto& known : load_known()) EXPECT_FALSE(known.reference.empty() || known.text.empty());
+    EXPECT_THAT(load_known(), testing::Contains(testing::Field(&Known::access, std::optional(Access{true, false}))));
+}
+
 TEST(KnownFile, PointsAtEveryMistake) {
     const auto expect = [](const std::string& text, unsigned line, const char* found) {
         const TempFile file(text);
@@ -54,6 +59,7 @@ TEST(KnownFile, PointsAtEveryMistake) {
     expect("rules: [gravity]\n" + end, 1, "a list");
     expect("rules: [fault]\nsince: soon\n" + end, 2, "soon");
     expect("rules: [fault]\nbehind-bridge: maybe\n" + end, 2, "maybe");
+    expect("rules: [fault]\naccess: rw\n" + end, 2, "rw");
     expect("rules: [fault]\ncolour: red\n" + end, 2, "colour");
     expect("rules: [fault]\nreference: r\n", 1, "a mapping");
 }

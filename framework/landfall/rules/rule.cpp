@@ -46,6 +46,7 @@ Violation about(const DmaCase& dma, const Piece& piece) {
     v.line = dma.line.number;
     v.device = dma.request.device;
     v.iova = piece.iova;
+    v.access = piece.access;
     v.page = piece.place;
     if (v.page && dma.scene.length({v.page->buffer, std::nullopt}) != 0)
         v.page = dma.scene.slice(dma.scene.memory(*v.page), dma.scene.length(*v.page));
