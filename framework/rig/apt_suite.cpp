@@ -50,8 +50,9 @@ std::vector<AptSource> apt_sources(const std::vector<std::string>& options) {
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
         AptSource source;
-        // One line an architecture; anything else is a complaint or a source without components.
-        if (!(words >> source.suite >> source.component >> source.uri) || !words.eof()) continue;
+        if (!(words >> source.suite >> source.component >> source.uri)) continue;
+        if (source.component.front() == '$') continue;  // a source without components
+        // apt has one line an architecture.
         if (std::find(out.begin(), out.end(), source) == out.end()) out.push_back(source);
     }
     return out;

@@ -20,6 +20,7 @@
 #include "os/file_lock.hpp"
 #include "os/files.hpp"
 #include "rig/kernel_file.hpp"
+#include "rig/kernel_recipe.hpp"
 #include "rig/kernel_source.hpp"
 #include "rig/kernel_tree.hpp"
 #include "rig/paths.hpp"
@@ -33,13 +34,6 @@ using std::chrono::minutes;
 constexpr auto kLongestBuild = minutes(120);
 constexpr const char* kBuilt =
     "landfall.built";  // in obj/: holds the package version once make has succeeded
-
-/// FNV-1a, 64 bits. It only names a folder: the recipe in that folder is compared in full.
-std::string hash_str(const std::string& text) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    return fmt::format("{:016x}", hash);
-}
 
 void run(const std::vector<std::string>& argv, const fs::path& directory, const std::string& blame) {
     CommandOptions options;
@@ -58,16 +52,15 @@ class KernelStore {
     KernelImage own(const fs::path& tree);
 
   private:
-    struct Recipe {
-        std::string text, key;
-    };
-    [[nodiscard]] std::optional<Recipe> known_recipe(const KernelDefinition& d) const;
-    [[nodiscard]] Recipe recipe(const KernelDefinition& d, const KernelImage* base) const;
-    [[nodiscard]] std::optional<KernelImage> image(const KernelDefinition& d, const Recipe& r) const;
+    [[nodiscard]] KernelRecipe base_recipe(const KernelDefinition& d) const {
+        return kernel_recipe(d, toolchain_, "");
+    }
+    [[nodiscard]] KernelRecipe mutant_recipe(const KernelDefinition& d, const KernelImage& base) const;
+    [[nodiscard]] std::optional<KernelImage> image(const KernelDefinition& d, const KernelRecipe& r) const;
     KernelImage build(const KernelDefinition& d, bool refresh, int lock);
     KernelImage build_base(const KernelDefinition& d, bool refresh, int lock);
     KernelImage build_mutant(const KernelDefinition& d, bool refresh, int lock);
-    KernelImage publish(const KernelDefinition& d, const Recipe& r, const KernelTree& tree,
+    KernelImage publish(const KernelDefinition& d, const KernelRecipe& r, const KernelTree& tree,
                         const std::string& source);
     void apply_patches(const KernelDefinition& d, const fs::path& tree) const;
     [[nodiscard]] KernelTree tree_of(const KernelDefinition& d, const std::string& key, int lock) const;
@@ -81,29 +74,12 @@ class KernelStore {
     std::string toolchain_ = kernel_toolchain();
 };
 
-KernelStore::Recipe KernelStore::recipe(const KernelDefinition& d, const KernelImage* base) const {
-    std::string text = fmt::format("landfall kernel 1\ntoolchain {}\n", toolchain_);
-    if (base == nullptr) {
-        text += fmt::format("package {} {}\n", d.package, d.suite);
-    } else {
-        // A mutant of another version of the base is another kernel.
-        text += fmt::format("base {} {}\n", fs::path(base->bzimage).parent_path().filename().string(),
-                            base->source);
-    }
-    for (const fs::path& fragment : d.fragments) text += "fragment\n" + read_file(fragment);
-    for (const fs::path& patch : d.patches) text += "patch\n" + read_file(patch);
-    return {text, d.name + "-" + hash_str(text)};
+KernelRecipe KernelStore::mutant_recipe(const KernelDefinition& d, const KernelImage& base) const {
+    const std::string folder = fs::path(base.bzimage).parent_path().filename();
+    return kernel_recipe(d, toolchain_, folder + " " + base.source);
 }
 
-std::optional<KernelStore::Recipe> KernelStore::known_recipe(const KernelDefinition& d) const {
-    if (d.base.empty()) return recipe(d, nullptr);
-    const KernelDefinition below = load_kernel_definition(d.base);
-    const auto base = image(below, recipe(below, nullptr));
-    if (!base) return std::nullopt;
-    return recipe(d, &*base);
-}
-
-std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const Recipe& r) const {
+std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const KernelRecipe& r) const {
     const fs::path folder = dir_ / "images" / r.key;
     if (read_file(folder / "recipe") != r.text) return std::nullopt;
     return KernelImage{d.name, folder / "bzImage", folder / "vmlinux", read_first_line(folder / "release"),
@@ -111,8 +87,10 @@ std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const R
 }
 
 std::optional<KernelImage> KernelStore::cached(const KernelDefinition& d) const {
-    const auto r = known_recipe(d);
-    return r ? image(d, *r) : std::nullopt;
+    if (d.base.empty()) return image(d, base_recipe(d));
+    const KernelDefinition below = load_kernel_definition(d.base);
+    const auto base = image(below, base_recipe(below));
+    return base ? image(d, mutant_recipe(d, *base)) : std::nullopt;
 }
 
 KernelImage KernelStore::get(const KernelDefinition& d, bool refresh) {
@@ -124,7 +102,9 @@ KernelImage KernelStore::get(const KernelDefinition& d, bool refresh) {
         if (auto found = cached(d)) return *found;  // the one we waited for built it
     }
     prepare();
-    return build(d, refresh, lock.fd());
+    KernelImage built = build(d, refresh, lock.fd());
+    fs::remove_all(scratch());
+    return built;
 }
 
 FileLock KernelStore::take_lock() const {
@@ -159,7 +139,7 @@ KernelTree KernelStore::tree_of(const KernelDefinition& d, const std::string& ke
 }
 
 KernelImage KernelStore::build_base(const KernelDefinition& d, bool refresh, int lock) {
-    const Recipe r = recipe(d, nullptr);
+    const KernelRecipe r = base_recipe(d);
     const KernelTree tree = tree_of(d, r.key, lock);
     const KernelSource source = kernel_source(dir_ / "sources", scratch(), d.package, d.suite, refresh, log_);
     const std::string made_from = d.package + " " + source.version;
@@ -180,11 +160,11 @@ KernelImage KernelStore::build_base(const KernelDefinition& d, bool refresh, int
 KernelImage KernelStore::build_mutant(const KernelDefinition& d, bool refresh, int lock) {
     const KernelDefinition base = load_kernel_definition(d.base);
     auto base_image = cached(base);
-    const KernelTree base_tree = tree_of(base, recipe(base, nullptr).key, lock);
+    const KernelTree base_tree = tree_of(base, base_recipe(base).key, lock);
     if (!base_image || refresh || !fs::exists(base_tree.output / kBuilt))
         base_image = build(base, refresh, lock);
 
-    const Recipe r = recipe(d, &*base_image);
+    const KernelRecipe r = mutant_recipe(d, *base_image);
     const KernelTree tree = tree_of(d, r.key, lock);
     const fs::path fresh = scratch() / "tree";
     fs::create_directories(fresh);
@@ -218,7 +198,7 @@ void KernelStore::apply_patches(const KernelDefinition& d, const fs::path& tree)
     }
 }
 
-KernelImage KernelStore::publish(const KernelDefinition& d, const Recipe& r, const KernelTree& tree,
+KernelImage KernelStore::publish(const KernelDefinition& d, const KernelRecipe& r, const KernelTree& tree,
                                  const std::string& source) {
     const fs::path fresh = scratch() / "image", folder = dir_ / "images" / r.key;
     fs::remove_all(fresh);
@@ -245,6 +225,7 @@ KernelImage KernelStore::own(const fs::path& path) {
     tree.install(fresh);
     fs::remove_all(folder / "image");
     fs::rename(fresh, folder / "image");
+    fs::remove_all(scratch());
     return {path, folder / "image/bzImage", folder / "image/vmlinux",
             read_first_line(folder / "image/release"), source};
 }

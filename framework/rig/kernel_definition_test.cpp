@@ -1,0 +1,103 @@
+#include "rig/kernel_definition.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "landfall/error.hpp"
+
+namespace landfall {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::IsSupersetOf;
+using testing::StartsWith;
+
+class KernelDefinitionTest : public testing::Test {
+  protected:
+    KernelDefinitionTest() {
+        fs::create_directories(dir_);
+        unsetenv("LANDFALL_FIXTURES");
+        std::ofstream(dir_ / "lab.config") << "CONFIG_A=y\n";
+    }
+    ~KernelDefinitionTest() override { fs::remove_all(dir_); }
+
+    KernelDefinition load(const std::string& text) {
+        std::ofstream(dir_ / "k.yaml") << text;
+        return load_kernel_definition(dir_ / "k.yaml");
+    }
+    /// The message, without the folder the file is in.
+    std::string error(const std::string& text) {
+        try {
+            (void)load(text);
+        } catch (const TextError& e) {
+            return std::string(e.what()).substr(dir_.string().size() + 1);
+        }
+        return "no error";
+    }
+
+    fs::path dir_ = fs::path(testing::TempDir()) / ("kernel-definition-test-" + std::to_string(getpid()));
+};
+
+TEST_F(KernelDefinitionTest, ReadsAKernelWithASourceOfItsOwn) {
+    const auto d =
+        load("title: t\npackage: linux-source-6.12\nsuite: bookworm-backports\nfragments: [lab.config]\n");
+    EXPECT_EQ(d.name, "k");
+    EXPECT_EQ(d.package, "linux-source-6.12");
+    EXPECT_EQ(d.suite, "bookworm-backports");
+    EXPECT_EQ(d.base, "");
+    EXPECT_THAT(d.fragments, ElementsAre(dir_ / "lab.config"));
+    EXPECT_THAT(d.patches, IsEmpty());
+}
+
+TEST_F(KernelDefinitionTest, ReadsAMutant) {
+    const auto d = load("title: t\nbase: \"6.12\"\nfragments: [lab.config]\n");
+    EXPECT_EQ(d.base, "6.12");
+    EXPECT_EQ(d.package, "");
+}
+
+TEST_F(KernelDefinitionTest, SaysWhereAndWhatIsWrong) {
+    EXPECT_THAT(error("package: p\nsuite: s\n"), StartsWith("k.yaml:1:1: expected a key 'title'"));
+    EXPECT_THAT(error("title: t\nsuite: s\n"), StartsWith("k.yaml:1:1: expected a key 'package'"));
+    EXPECT_THAT(error("title: t\npackage: p\nsuite: s\ncolour: red\n"),
+                StartsWith("k.yaml:4:1: found 'colour'"));
+    EXPECT_THAT(error("title: t\npackage: p\nsuite: s\nfragments: lab.config\n"),
+                StartsWith("k.yaml:4:12: found"));
+    EXPECT_THAT(error("title: t\npackage: p\nsuite: s\npatches: [none.patch]\n"),
+                StartsWith("k.yaml:4:11: found 'none.patch'"));
+    EXPECT_THAT(error("title: t\nbase: nothing\n"), StartsWith("k.yaml:2:7: found 'nothing'"));
+    EXPECT_THAT(error("title: t\nbase: unmap-without-flush\n"), StartsWith("k.yaml:2:7"));
+    EXPECT_THAT(error("title: t\nbase: \"6.12\"\npackage: p\n"), StartsWith("k.yaml:3:10"));
+    EXPECT_THAT(error("title: [t\n"), StartsWith("k.yaml:2:1"));
+}
+
+TEST_F(KernelDefinitionTest, LetsNothingButNamesReachApt) {
+    for (const char* package : {"\"-o=x\"", "\"a b\"", "\"a/b\"", "\"a=1\"", "\"$(a)\""}) {
+        EXPECT_THAT(error(std::string("title: t\npackage: ") + package + "\nsuite: s\n"),
+                    StartsWith("k.yaml:2:10"));
+    }
+    EXPECT_THAT(error("title: t\npackage: p\nsuite: \"s main\"\n"), StartsWith("k.yaml:3:8"));
+}
+
+TEST_F(KernelDefinitionTest, EveryDefinitionThatShipsIsRight) {
+    std::vector<std::string> names;
+    for (const auto& d : list_kernel_definitions()) names.push_back(d.name);
+    EXPECT_THAT(names, IsSupersetOf({"6.12", "7.3", "replace-moves-caller-only", "unmap-without-flush"}));
+}
+
+TEST_F(KernelDefinitionTest, ListsTheNamesThereAre) {
+    try {
+        (void)load_kernel_definition("6.13");
+        FAIL();
+    } catch (const TextError& e) {
+        EXPECT_THAT(e.what(), testing::HasSubstr("found '6.13', expected"));
+        EXPECT_THAT(e.what(), testing::HasSubstr("6.12, 7.3"));
+    }
+}
+
+}  // namespace
+}  // namespace landfall
