@@ -1,0 +1,37 @@
+"""Kernels with a bug planted on purpose are caught, and told precisely."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+PROGRAM = os.environ.get("LANDFALL_PROGRAM", str(ROOT / "build" / "landfall"))
+
+
+@pytest.fixture(autouse=True)
+def needs_rigs(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--rig"):
+        pytest.skip("no --rig was given")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "scenario", "device", "iova", "page"),
+    [
+        ("unmap-without-flush", "stale-iotlb-unmap", "a", "0x200000", "p1"),
+        ("replace-moves-caller-only", "group-replace", "b", "0x200000", "p1"),
+    ],
+)
+def test_planted_bug_is_caught(kernel: str, scenario: str, device: str, iova: str, page: str) -> None:
+    command = [PROGRAM, "run", f"{ROOT}/fixtures/scenarios/{scenario}.scn", "--rig", "edu-pair-vtd", "--kernel", kernel]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500)
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = re.search(r"^landing violated.*?(?=\n\n)", done.stdout, re.S | re.M)
+    assert told, done.stdout
+    assert f"dma {device} " in told[0]
+    assert iova in told[0]
+    assert re.search(rf"\b{page}\b", told[0])

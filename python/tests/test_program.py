@@ -1,0 +1,118 @@
+"""The program as a person meets it: wrong input, a broken host, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+PROGRAM = os.environ.get("LANDFALL_PROGRAM", str(ROOT / "build" / "landfall"))
+SCENARIO = str(ROOT / "fixtures" / "scenarios" / "group-replace.scn")
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    options.setdefault("timeout", 120)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, errors="replace", **options)
+
+
+def write(path: pathlib.Path, text: str | bytes) -> str:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("ioas one\natach a one\n", ":2:1:", "found 'atach', expected a step"),
+        ("ioas one\nmap one 0x2000", ":2:15:", "the file ends inside a line"),
+        ("ioas one\nmap one 0x200000 p1 rw\n", ":2:", "found 'p1'"),
+        ("# caf\xe9\n".encode("latin-1"), ":1:6:", "UTF-8"),
+        ("ioas one\ndma a write 0x0+3\n", ":2:13:", "8-byte words"),
+        ("ioas one\nioas one\n", ":2:6:", "not in use yet"),
+    ],
+    ids=["unknown-step", "truncated", "undeclared", "not-utf8", "odd-length", "twice"],
+)
+def test_wrong_scenario_is_named_before_anything_runs(tmp_path, text, where, said):
+    path = write(tmp_path / "wrong.scn", text)
+    done = run("run", path, "--rig", "edu-pair-vtd")
+    assert done.returncode == 2
+    assert f"{path}{where}" in done.stderr
+    assert said in done.stderr
+    assert "booting" not in done.stderr
+
+
+def test_directory_is_no_scenario(tmp_path):
+    done = run("run", str(tmp_path), "--rig", "edu-pair-vtd")
+    assert done.returncode == 2
+    assert "a directory" in done.stderr
+
+
+def test_line_of_a_gigabyte_is_refused_in_little_memory():
+    # 64 MiB of address space would not hold a small part of the line.
+    limited = f"ulimit -v 1000000; head -c 1G /dev/zero | tr '\\0' a | {PROGRAM} run - --rig edu-pair-vtd"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "a line of at most 64K bytes" in done.stderr
+
+
+def test_unknown_rig_names_those_there_are():
+    done = run("run", SCENARIO, "--rig", "edu-pear-vtd")
+    assert done.returncode == 2
+    assert "edu-pear-vtd" in done.stderr
+    assert "edu-pair-vtd" in done.stderr
+
+
+def test_rig_file_with_a_wrong_type(tmp_path):
+    text = (ROOT / "fixtures" / "rigs" / "edu-pair-vtd.yaml").read_text() + "memory: plenty\n"
+    path = write(tmp_path / "wrong.yaml", text)
+    done = run("run", SCENARIO, "--rig", path)
+    assert done.returncode == 2
+    assert f"{path}:{text.count(chr(10))}:" in done.stderr
+    assert "plenty" in done.stderr
+
+
+def test_missing_kernel():
+    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", "/nonexistent/bzImage")
+    assert done.returncode in (2, 3)
+    assert "/nonexistent/bzImage" in done.stderr
+
+
+def test_kernel_that_is_none(tmp_path):
+    path = write(tmp_path / "bzImage", "not a kernel\n")
+    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", path)
+    assert done.returncode in (2, 3)
+    assert path in done.stderr
+
+
+def test_host_without_qemu(tmp_path):
+    kernel = write(tmp_path / "vmlinux", b"\x7fELF")
+    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", kernel, env={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode in (2, 3)
+    assert done.stderr.startswith("landfall: ")
+    doctor = run("doctor", env={**os.environ, "PATH": str(tmp_path)})
+    assert doctor.returncode == 3
+    assert "qemu-system-x86" in doctor.stdout + doctor.stderr
+
+
+def test_usage():
+    assert run().returncode == 2
+    assert run("run").returncode == 2
+    assert run("--help").returncode == 0
+
+
+def test_trace_that_was_cut_never_passes(tmp_path):
+    whole = (ROOT / "fixtures" / "traces" / "pass").glob("*.trace")
+    text = sorted(whole)[0].read_text()
+    assert run("check", write(tmp_path / "whole.trace", text)).returncode == 0
+    assert run("check", write(tmp_path / "cut.trace", text[: len(text) - 4])).returncode == 5
+
+
+def test_refusals_leave_nothing_behind(tmp_path):
+    run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", "/nonexistent", env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
+    assert tempfile.gettempdir()
