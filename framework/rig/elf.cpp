@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -56,11 +55,14 @@ bool has_note(std::string_view notes, std::string_view owner, std::uint32_t type
 }  // namespace
 
 std::string read_bytes(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
     std::ifstream in(path, std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!in) throw LabError(fmt::format("{}: cannot be read", path.string()));
-    return std::move(text).str();
+    std::string bytes(error ? 0 : size, '\0');
+    if (error || !in.read(bytes.data(), static_cast<std::streamsize>(size))) {
+        throw LabError(fmt::format("{}: cannot be read", path.string()));
+    }
+    return bytes;
 }
 
 bool is_elf(const std::string& file) {

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "landfall/error.hpp"
+#include "os/files.hpp"
 #include "rig/machine.hpp"
 #include "rig/rig.hpp"
 #include "rig/yaml.hpp"
@@ -166,6 +167,20 @@ TEST(Rigs, AllThatShipAreSound) {
                 testing::IsSupersetOf({"edu-pair-vtd", "igb-pair-vtd", "edu-bridge-vtd", "edu-mixed-vtd",
                                        "edu-pair-vtd-scalable", "igb-pair-vtd-scalable",
                                        "edu-bridge-vtd-scalable", "edu-mixed-vtd-scalable"}));
+}
+
+// docs/rigs.md shows rig files between ```yaml fences.
+TEST_F(RigFileTest, ReadsTheExamplesOfItsPage) {
+    const std::string page = read_file(LANDFALL_SOURCE_DIR "/docs/rigs.md"), fence = "```yaml\n";
+    std::vector<std::string> functions;
+    for (std::size_t at = 0; (at = page.find(fence, at)) != std::string::npos;) {
+        at += fence.size();
+        for (const auto& f : load(page.substr(at, page.find("```", at) - at)).functions) {
+            functions.push_back(f.name + " " + f.bdf.str());
+        }
+    }
+    EXPECT_THAT(functions, ElementsAre("a 0000:02:01.0", "b 0000:02:02.0", "c 0000:00:08.0", "a 0000:03:00.0",
+                                       "b 0000:03:00.1"));
 }
 
 TEST(Rigs, NamesAreChosenOrRefused) {
