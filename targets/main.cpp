@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "commands/commands.hpp"
+#include "rig/rig.hpp"
 
 namespace landfall {
 namespace {
@@ -35,6 +36,10 @@ int main(int argc, char** argv) {
         return report(ExitStatus::usage, e.what());
     } catch (const LabError& e) {
         return report(ExitStatus::lab, e.what(), e.hint());
+    } catch (const RigDied& e) {
+        // Outside a scenario: in the rig's own check, or under somebody's shell. A dead kernel is a finding all the same.
+        return report(e.kernel_died() ? ExitStatus::violation : ExitStatus::lab,
+                      fmt::format("{}\n--- last lines of the console ---\n{}", e.what(), e.console()));
     } catch (const std::exception& e) {
         return report(ExitStatus::lab, e.what());
     }

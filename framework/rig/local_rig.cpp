@@ -13,11 +13,17 @@
 namespace landfall {
 namespace {
 
+constexpr std::chrono::milliseconds kGiveBackLimit{5000};
+
 /// One `landfall exec` and our ends of what it speaks through. It ends with its channel; the keeper sees to
 /// the rest.
 class Exec {
   public:
     explicit Exec(std::vector<std::string> argv) : Exec(std::move(argv), make_wire(), make_wire()) {}
+    Exec(const Exec&) = delete;
+    Exec& operator=(const Exec&) = delete;
+    /// Its last word comes before it has given the functions back; the next one must not meet it doing so.
+    ~Exec() { std::ignore = program_.wait(kGiveBackLimit); }
 
     Console console;
     Channel channel;
