@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
+#include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "engines/engine.hpp"
@@ -40,6 +41,14 @@ std::string iommu_kind(const Bdf& bdf) {
     return (ecap & kEcapFirstStage) != 0 ? "vtd-firstlevel" : "vtd-scalable";
 }
 
+// Has the function a reset of its own? "bus" resets the whole bus, which the kernel lists while it has found the first
+// device there and refuses once there are more (drivers/pci/pci.c, pci_parent_bus_reset()).
+bool can_reset(const Bdf& bdf) {
+    std::istringstream methods(read_line(pci_directory(bdf) + "/reset_method").value_or(""));
+    return std::any_of(std::istream_iterator<std::string>(methods), {},
+                       [](const std::string& method) { return method != "bus"; });
+}
+
 std::string kernel_release() {
     utsname name{};
     ::uname(&name);
@@ -69,10 +78,7 @@ std::vector<Fact> LinuxTarget::facts() {
     if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
         out.emplace_back(TextFact{"feature", "huge-buffers"});
     if (log_.available()) out.emplace_back(TextFact{"feature", "kernel-log"});
-    // The kernel offers `reset` for functions it knows a way to reset (drivers/pci/pci-sysfs.c).
-    if (std::ranges::all_of(devices_, [](const auto& d) {
-            return std::filesystem::exists(pci_directory(d->named.bdf) + "/reset");
-        }))
+    if (std::ranges::all_of(devices_, [](const auto& d) { return can_reset(d->named.bdf); }))
         out.emplace_back(TextFact{"feature", "reset"});
     out.insert(out.end(), machine_facts_.begin(), machine_facts_.end());
     return out;
