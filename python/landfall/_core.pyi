@@ -488,6 +488,8 @@ class View:
 class Violation:
     """One broken promise."""
     @property
+    def access(self) -> str: ...
+    @property
     def candidates(self) -> list[str]:
         """What would have been right, one line each."""
     @property

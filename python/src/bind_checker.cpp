@@ -19,6 +19,7 @@ void bind_verdict(py::module_& m) {
         .def_readonly("device", &Violation::device)
         .def_readonly("iova", &Violation::iova)
         .def_readonly("page", &Violation::page, "Memory that was touched, or should have been.")
+        .def_readonly("access", &Violation::access)
         .def_readonly("summary", &Violation::summary)
         .def_readonly("promise", &Violation::promise)
         .def_readonly("source", &Violation::source, "Where the promise is written.")
