@@ -222,6 +222,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             item.add_report_section(call.when, "stderr (console)", result.console)
     outcome = yield
     report = outcome.get_result()
+    if report.skipped and isinstance(item, ScenarioItem):
+        report.longrepr = (str(item.path), 1, report.longrepr[2])  # the summary names the scenario, not this file
     if report.failed and report.when == "call" and _blames_lab(error):
         report.when = "setup"  # what pytest, and whoever reads its JUnit file, calls an error
 

@@ -67,7 +67,7 @@ def test_an_unmet_requirement_is_a_skip_that_names_it(pytester: pytest.Pytester,
     scenario(pytester)
     run = pytester.runpytest(*ONE_RIG, "-rs")
     run.assert_outcomes(skipped=1)
-    run.stdout.fnmatch_lines(["SKIPPED*a is driven by edu, not igb"])
+    run.stdout.fnmatch_lines(["SKIPPED*one.scn:1: a is driven by edu, not igb"])
 
 
 def test_a_trace_that_proves_nothing_is_an_error(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:

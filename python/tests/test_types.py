@@ -19,6 +19,6 @@ def test_the_stub_is_what_the_bindings_say() -> None:
 
 @pytest.mark.skipif(shutil.which("mypy") is None, reason="mypy is not installed")
 def test_the_package_is_well_typed() -> None:
-    checked = subprocess.run(["mypy", PYTHON / "landfall", PYTHON / "tests", PYTHON / "tools"], cwd=PYTHON.parent,
-                             capture_output=True, text=True)
+    checked = subprocess.run(["mypy", PYTHON / "landfall", PYTHON / "tools"], cwd=PYTHON.parent, capture_output=True,
+                             text=True)
     assert checked.returncode == 0, checked.stdout
