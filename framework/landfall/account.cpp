@@ -13,7 +13,8 @@ struct Observed {
     std::uint64_t length;
 };
 
-std::vector<Observed> spell_out(const Scene& scene, const std::vector<Segment>& segments, std::uint64_t total) {
+std::vector<Observed> spell_out(const Scene& scene, const std::vector<Segment>& segments,
+                                std::uint64_t total) {
     std::vector<Observed> out;
     for (const auto& s : segments) {
         auto length = s.place ? scene.length(*s.place) : s.length;
@@ -37,7 +38,11 @@ class Accountant {
   public:
     Accountant(const History& history, const Scene& scene, const DmaRequest& request, const Interval& window,
                const Landing& landing, const Contested& contested)
-        : history_(history), scene_(scene), request_(request), window_(window), landing_(landing),
+        : history_(history),
+          scene_(scene),
+          request_(request),
+          window_(window),
+          landing_(landing),
           contested_(contested) {}
 
     Account run() {
@@ -61,8 +66,9 @@ class Accountant {
         if (out_.may_be_shut) blockable_from_ = 0;
         const auto weigh_one = [&](const IovaRange& range, const Outlook& outlook, Access access) {
             for (const auto& s : outlook.stretches)
-                if (s.may_block(access)) blockable_from_ = std::min(blockable_from_.value_or(s.range.start - range.start),
-                                                                    s.range.start - range.start);
+                if (s.may_block(access))
+                    blockable_from_ = std::min(blockable_from_.value_or(s.range.start - range.start),
+                                               s.range.start - range.start);
         };
         if (from) weigh_one(*from, out_.read, kRead);
         if (to) weigh_one(*to, out_.write, kWrite);
@@ -75,10 +81,13 @@ class Accountant {
         const auto rings = scene_.rings();
         if (!rings) return false;
         const auto outlook = history_.look(request_.device, *rings, window_);
-        return std::ranges::any_of(outlook.stretches, [](const Stretch& s) { return s.may_block({true, true}); });
+        return std::ranges::any_of(outlook.stretches, [](const Stretch& s) {
+            return s.may_block({true, true});
+        });
     }
 
-    void take(const IovaRange& range, Access access, const Outlook& outlook, const std::vector<Segment>& segments) {
+    void take(const IovaRange& range, Access access, const Outlook& outlook,
+              const std::vector<Segment>& segments) {
         auto at = range.start;
         auto stretch = outlook.stretches.begin();
         for (auto& seen : spell_out(scene_, segments, range.length)) {
@@ -97,7 +106,8 @@ class Accountant {
         }
     }
 
-    Fate fate_of(const Piece& piece, const Stretch& stretch, const Outlook& outlook, std::uint64_t end) const {
+    Fate fate_of(const Piece& piece, const Stretch& stretch, const Outlook& outlook,
+                 std::uint64_t end) const {
         if (piece.place) return fate_of_seen(piece, outlook);
         if (blockable_from_ && *blockable_from_ < end) return Fate::explained;
         for (const auto& c : stretch.candidates) {
@@ -161,8 +171,8 @@ std::optional<IovaRange> read_by(const DmaRequest& request) {
     return request.range;
 }
 
-Account account_for(const History& history, const Scene& scene, const DmaRequest& request, const Interval& window,
-                    const Landing& landing, const Contested& contested) {
+Account account_for(const History& history, const Scene& scene, const DmaRequest& request,
+                    const Interval& window, const Landing& landing, const Contested& contested) {
     return Accountant(history, scene, request, window, landing, contested).run();
 }
 

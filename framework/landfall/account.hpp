@@ -28,8 +28,9 @@ struct Piece {
 struct Account {
     Outlook read, write;  ///< of the addresses the DMA reads from and writes to
     std::vector<Piece> pieces;
-    bool may_be_shut = false;  ///< all of it may have been blocked: domain, bus master, or the engine's own rings
-    bool blockable = false;    ///< some of it may have been blocked
+    bool may_be_shut =
+        false;  ///< all of it may have been blocked: domain, bus master, or the engine's own rings
+    bool blockable = false;  ///< some of it may have been blocked
 };
 
 /// True if other DMAs may have written these bytes during the window too.

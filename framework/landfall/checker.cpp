@@ -28,10 +28,13 @@ struct Checker::Impl {
     void control(const Line& line, const Answer& answer);
     void traffic_step(const Line& line);
     void view(const Line& line, const View& step);
+    [[nodiscard]] Account account(const DmaRequest& request, const Interval& window,
+                                  const Landing& landing) const;
     void landed(const Line& line, unsigned start_line, const DmaRequest& request, const Interval& window);
 
     void settle(bool everything);
     void settled_dma(const Line& line, const DmaEvent& dma);
+    [[nodiscard]] bool clear(const Line& event);
     void judge_faults();
     [[nodiscard]] bool explained(const FaultEvent& fault, Nanoseconds at) const;
     [[nodiscard]] bool answers_to(const std::string& device, Bdf requester) const;
@@ -46,19 +49,22 @@ struct Checker::Impl {
     Scene scene;
     Traffic traffic;
     FaultLog faults;
-    std::vector<Line> open_faults;     ///< reported, settled, and so far explained by no DMA
+    std::vector<Line> open_faults;  ///< reported, settled, and so far explained by no DMA
     Verdict verdict;
     std::uint64_t new_violations = 0;  ///< those not known
     std::string stopped;               ///< why nothing further is judged
     std::optional<std::uint64_t> end;
 };
 
-// ---- in order of the trace ------------------------------------------------------------------------------------
+// ---- in order of the trace --------------------------------------------------------------------------------
 
 void Checker::Impl::feed(const Line& line) {
-    if (const auto* f = line.fact()) fact(*f);
-    else if (line.event() != nullptr) event(line);
-    else if (line.step() != nullptr) step(line);
+    if (const auto* f = line.fact())
+        fact(*f);
+    else if (line.event() != nullptr)
+        event(line);
+    else if (line.step() != nullptr)
+        step(line);
 }
 
 void Checker::Impl::fact(const Fact& f) {
@@ -81,7 +87,9 @@ void Checker::Impl::event(const Line& line) {
                        ++verdict.dmas;
                        if (stopped.empty()) traffic.defer(line);
                    },
-                   [&](const KernelEvent& e) { judge(KernelCase{line, e}); },
+                   [&](const KernelEvent& e) {
+                       judge(KernelCase{line, e});
+                   },
                    [&](const StrayEvent& e) {
                        if (!stopped.empty()) return;
                        const bool known_writer = traffic.may_still_write(
@@ -91,7 +99,9 @@ void Checker::Impl::event(const Line& line) {
                    [&](const LabEvent& e) { stop(line, "the lab: " + e.text); },
                },
                *line.event());
-    if (stopped.empty()) settle(false);
+    if (!stopped.empty()) return;
+    settle(false);
+    traffic.relieve([&](const Line& waiting) { return clear(waiting); });
 }
 
 void Checker::Impl::step(const Line& line) {
@@ -120,7 +130,8 @@ void Checker::Impl::control(const Line& line, const Answer& answer) {
     const auto prediction = model->predict(s);
     judge(AnswerCase{line, answer, prediction,
                      prediction.allows(answer) ? model->objection(s, answer) : std::string()});
-    if (const auto* b = std::get_if<Buffer>(&s); b != nullptr && answer.error.ok()) scene.buffers[b->name] = *b;
+    if (const auto* b = std::get_if<Buffer>(&s); b != nullptr && answer.error.ok())
+        scene.buffers[b->name] = *b;
     for (const auto& change : model->apply(s, answer)) history.apply(change, line.when, line.number);
 }
 
@@ -141,24 +152,31 @@ void Checker::Impl::traffic_step(const Line& line) {
                *line.step());
 }
 
-void Checker::Impl::landed(const Line& line, unsigned start_line, const DmaRequest& request, const Interval& window) {
+Account Checker::Impl::account(const DmaRequest& request, const Interval& window,
+                               const Landing& landing) const {
+    return account_for(history, scene, request, window, landing,
+                       [&](const Backing& memory, std::uint64_t length) {
+                           return traffic.contested(history, request.device, window, memory, length);
+                       });
+}
+
+void Checker::Impl::landed(const Line& line, unsigned start_line, const DmaRequest& request,
+                           const Interval& window) {
     if (line.step() != nullptr) ++verdict.dmas;
     const auto* landing = std::get_if<Landing>(&*line.observed);
     if (landing == nullptr) return stop(line, "the outcome is none a DMA can have");
-    const auto account = account_for(
-        history, scene, request, window, *landing, [&](const Backing& memory, std::uint64_t length) {
-            return traffic.contested(history, request.device, window, memory, length);
-        });
-    judge(DmaCase{line, start_line, request, window, *landing, account, history, scene});
-    faults.add(scene, request, account);
-    traffic.landed(request, window, *landing, account);
+    const auto a = account(request, window, *landing);
+    judge(DmaCase{line, start_line, request, window, *landing, a, history, scene});
+    faults.add(scene, request, a);
+    traffic.landed(request, window, *landing, a);
 }
 
 void Checker::Impl::view(const Line& line, const View& s) {
     const auto* seen = std::get_if<Sighting>(&*line.observed);
     if (seen == nullptr) return stop(line, "the outcome is none 'view' can have");
     if (!scene.staging) return;  // no beacon, no telling
-    const DmaRequest probe{s.device, DmaRequest::Verb::read, {scene.staging->start, kViewBytes}, std::nullopt};
+    const DmaRequest probe{
+        s.device, DmaRequest::Verb::read, {scene.staging->start, kViewBytes}, std::nullopt};
     Landing landing{Landing::Status::done, std::nullopt, {}, {}, {}};
     if (seen->ioas)
         landing.from = {{BufferSlice{"beacon." + *seen->ioas, BufferSlice::Span{0, kViewBytes}}, kViewBytes}};
@@ -168,19 +186,37 @@ void Checker::Impl::view(const Line& line, const View& s) {
     faults.add(scene, probe, account);
 }
 
-// ---- events that had to wait ----------------------------------------------------------------------------------
+// ---- events that had to wait ------------------------------------------------------------------------------
 
 void Checker::Impl::settle(bool everything) {
     traffic.settle(everything, [&](const Line& line) {
-        if (const auto* dma = std::get_if<DmaEvent>(line.event())) settled_dma(line, *dma);
-        else open_faults.push_back(line);
+        if (const auto* dma = std::get_if<DmaEvent>(line.event()))
+            settled_dma(line, *dma);
+        else
+            open_faults.push_back(line);
     });
     judge_faults();
 }
 
 void Checker::Impl::settled_dma(const Line& line, const DmaEvent& dma) {
-    if (!history.knows(dma.request.device)) return stop(line, fmt::format("no device fact for '{}'", dma.request.device));
+    if (!history.knows(dma.request.device))
+        return stop(line, fmt::format("no device fact for '{}'", dma.request.device));
     landed(line, line.number, dma.request, *line.when);
+}
+
+// True, and done with, if nothing is wrong with this DMA of a pump by what is known so far.
+bool Checker::Impl::clear(const Line& event) {
+    const auto* dma = std::get_if<DmaEvent>(event.event());
+    const auto* landing = dma == nullptr ? nullptr : std::get_if<Landing>(&*event.observed);
+    if (landing == nullptr || !history.knows(dma->request.device)) return false;
+    const auto a = account(dma->request, *event.when, *landing);
+    const DmaCase happened{event, event.number, dma->request, *event.when, *landing, a, history, scene};
+    std::vector<Violation> found;
+    for (const auto& rule : rule_table()) rule.check(happened, found);
+    if (!found.empty()) return false;
+    faults.add(scene, dma->request, a);
+    traffic.landed(dma->request, *event.when, *landing, a);
+    return true;
 }
 
 void Checker::Impl::judge_faults() {
@@ -200,20 +236,15 @@ bool Checker::Impl::answers_to(const std::string& device, Bdf requester) const {
 }
 
 bool Checker::Impl::explained(const FaultEvent& fault, Nanoseconds at) const {
-    for (const auto& [name, device] : scene.devices) {
-        if (!answers_to(name, fault.requester)) continue;
-        if (faults.explains(name, fault)) return true;
-        // An engine may look at its rings whenever it likes; that faults while the domain has none.
-        if (!scene.staging || !scene.staging->contains(fault.address)) continue;
-        const auto outlook = history.look(name, *scene.staging, {std::min(traffic.latest_begin(), at), at});
-        if (outlook.may_be_shut) return true;
-        for (const auto& s : outlook.stretches)
-            if (s.range.contains(fault.address) && s.may_block({true, true})) return true;
-    }
-    return false;
+    const Interval lately{std::min(traffic.latest_begin(), at), at};
+    return std::ranges::any_of(scene.devices, [&](const auto& entry) {
+        const auto& name = entry.first;
+        return answers_to(name, fault.requester) &&
+               (faults.explains(name, fault) || rings_may_fault(history, scene, name, fault.address, lately));
+    });
 }
 
-// ---- the verdict ----------------------------------------------------------------------------------------------
+// ---- the verdict ------------------------------------------------------------------------------------------
 
 void Checker::Impl::judge(const Case& happened) {
     std::vector<Violation> found;
@@ -223,10 +254,14 @@ void Checker::Impl::judge(const Case& happened) {
             v.rule = rule.id;
             v.promise = rule.promise;
             v.source = rule.source;
-            if (const auto* known = find_known(options.known, scene, v)) v.known = known->reference;
-            else ++new_violations;
-            if (verdict.violations.size() < options.max_violations) verdict.violations.push_back(std::move(v));
-            else ++verdict.dropped;
+            if (const auto* known = find_known(options.known, scene, v))
+                v.known = known->reference;
+            else
+                ++new_violations;
+            if (verdict.violations.size() < options.max_violations)
+                verdict.violations.push_back(std::move(v));
+            else
+                ++verdict.dropped;
         }
         found.clear();
     }
@@ -241,19 +276,22 @@ std::string Checker::Impl::doubt(bool cut) const {
     if (!stopped.empty()) return stopped;
     if (cut) return "the trace breaks off inside a line";
     if (!end) return "the trace has no 'end': the run did not come to its end";
-    if (*end != verdict.steps) return fmt::format("'end' counts {} steps, the trace has {}", *end, verdict.steps);
+    if (*end != verdict.steps)
+        return fmt::format("'end' counts {} steps, the trace has {}", *end, verdict.steps);
     return verdict.steps == 0 ? "the trace has no step" : "";
 }
 
 Verdict Checker::Impl::finish(bool cut) const {
     auto out = verdict;
     out.reason = doubt(cut);
-    if (new_violations > 0) out.kind = Verdict::Kind::violation;
-    else if (out.kind != Verdict::Kind::unmet && !out.reason.empty()) out.kind = Verdict::Kind::inconclusive;
+    if (new_violations > 0)
+        out.kind = Verdict::Kind::violation;
+    else if (out.kind != Verdict::Kind::unmet && !out.reason.empty())
+        out.kind = Verdict::Kind::inconclusive;
     return out;
 }
 
-// ---- the face -------------------------------------------------------------------------------------------------
+// ---- the face ---------------------------------------------------------------------------------------------
 
 Checker::Checker(CheckOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Checker::~Checker() = default;
@@ -263,37 +301,5 @@ Checker& Checker::operator=(Checker&&) noexcept = default;
 void Checker::feed(const Line& line) { impl_->feed(line); }
 const std::vector<Violation>& Checker::violations() const { return impl_->verdict.violations; }
 Verdict Checker::finish(bool cut) const { return impl_->finish(cut); }
-
-Verdict check(const Trace& trace, const CheckOptions& options) {
-    Checker checker(options);
-    for (const auto& line : trace.lines) checker.feed(line);
-    return checker.finish(trace.cut);
-}
-
-std::vector<RuleInfo> rules() {
-    std::vector<RuleInfo> out;
-    for (const auto& rule : rule_table()) out.push_back({rule.id, rule.promise, rule.source});
-    return out;
-}
-
-const char* verdict_str(Verdict::Kind kind) {
-    switch (kind) {
-        case Verdict::Kind::pass: return "pass";
-        case Verdict::Kind::violation: return "violation";
-        case Verdict::Kind::inconclusive: return "inconclusive";
-        case Verdict::Kind::unmet: return "unmet";
-    }
-    return "";
-}
-
-ExitStatus Verdict::exit_status() const {
-    switch (kind) {
-        case Kind::pass: return ExitStatus::pass;
-        case Kind::violation: return ExitStatus::violation;
-        case Kind::inconclusive: return ExitStatus::inconclusive;
-        case Kind::unmet: return ExitStatus::unmet;
-    }
-    return ExitStatus::inconclusive;
-}
 
 }  // namespace landfall

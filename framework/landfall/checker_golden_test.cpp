@@ -1,5 +1,6 @@
-// Golden traces: fixtures/traces/fail/RULE-WHAT.trace must make RULE fire, and its neighbour of the same name in
-// pass/, a fact or two away, must not make anything fire. A comment of the failing one names what is to be found:
+// Golden traces: fixtures/traces/fail/RULE-WHAT.trace must make RULE fire, and its neighbour of the same name
+// in pass/, a fact or two away, must not make anything fire. A comment of the failing one names what is to be
+// found:
 //   # finds: RULE DEVICE IOVA PAGE part of the summary       ("-" where there is nothing to name)
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -94,7 +95,8 @@ TEST(Golden, EveryRuleIsSeenToFire) {
     std::set<std::string> seen;
     for (const auto& name : names_in("fail"))
         seen.insert(finding_of(Trace::read(kTraces / "fail" / (name + ".trace"))).rule);
-    for (const auto& rule : rules()) EXPECT_TRUE(seen.contains(rule.id)) << "no failing trace for " << rule.id;
+    for (const auto& rule : rules())
+        EXPECT_TRUE(seen.contains(rule.id)) << "no failing trace for " << rule.id;
 }
 
 TEST(Golden, EveryFailingTraceHasAPassingNeighbour) {

@@ -19,7 +19,8 @@ void IovaSet::add(const IovaRange& range) {
     auto it = ranges_.upper_bound(first);
     if (it != ranges_.begin() && std::prev(it)->second >= last) return;  // nearly always: seen before
     if (it != ranges_.begin() && std::prev(it)->second >= (first == 0 ? 0 : first - 1)) --it;
-    while (it != ranges_.end() && (last == std::numeric_limits<std::uint64_t>::max() || it->first <= last + 1)) {
+    while (it != ranges_.end() &&
+           (last == std::numeric_limits<std::uint64_t>::max() || it->first <= last + 1)) {
         first = std::min(first, it->first);
         last = std::max(last, it->second);
         it = ranges_.erase(it);
@@ -54,6 +55,15 @@ bool FaultLog::explains(const std::string& device, const FaultEvent& fault) cons
     const bool unsaid = !fault.access.read && !fault.access.write;
     return ((fault.access.read || unsaid) && it->second.read.contains(fault.address)) ||
            ((fault.access.write || unsaid) && it->second.write.contains(fault.address));
+}
+
+bool rings_may_fault(const History& history, const Scene& scene, const std::string& device, Iova address,
+                     const Interval& window) {
+    if (!scene.staging || !scene.staging->contains(address)) return false;
+    const auto outlook = history.look(device, *scene.staging, window);
+    return outlook.may_be_shut || std::ranges::any_of(outlook.stretches, [&](const Stretch& s) {
+               return s.range.contains(address) && s.may_block({true, true});
+           });
 }
 
 }  // namespace landfall

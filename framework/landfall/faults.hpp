@@ -8,7 +8,8 @@
 
 namespace landfall {
 
-/// A set of addresses, kept as disjoint closed ranges. Memory grows with the holes in it, not with what was added.
+/// A set of addresses, kept as disjoint closed ranges. Memory grows with the holes in it, not with what was
+/// added.
 class IovaSet {
   public:
     void add(const IovaRange& range);
@@ -32,5 +33,10 @@ class FaultLog {
     };
     std::map<std::string, Blocked, std::less<>> blocked_;
 };
+
+/// An engine may look at its rings whenever it likes; true if that may have faulted at this address in the
+/// window.
+[[nodiscard]] bool rings_may_fault(const History& history, const Scene& scene, const std::string& device,
+                                   Iova address, const Interval& window);
 
 }  // namespace landfall

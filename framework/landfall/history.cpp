@@ -5,7 +5,8 @@
 namespace landfall {
 namespace {
 
-// Spells that are over and out of every window, kept per address space and group only to tell what went wrong.
+// Spells that are over and out of every window, kept per address space and group only to tell what went
+// wrong.
 constexpr std::size_t kRemembered = 64;
 
 // Ends the running spell of a timeline and starts the next.
@@ -23,7 +24,8 @@ void follow(std::deque<Spell>& timeline, Spell next, const std::optional<Interva
 // Drops what ended before the instant, oldest first, as long as enough is left to explain with.
 template <class Spell>
 void prune(std::deque<Spell>& spells, Nanoseconds before) {
-    while (spells.size() > kRemembered && spells.front().life.ended && spells.front().life.ended->end < before)
+    while (spells.size() > kRemembered && spells.front().life.ended &&
+           spells.front().life.ended->end < before)
         spells.pop_front();
 }
 
@@ -44,25 +46,30 @@ bool Stretch::may_block(Access wanted) const {
 }
 
 void History::apply(const Change& change, const std::optional<Interval>& step, unsigned line) {
-    std::visit(Overloaded{
-                   [&](const DeviceAppeared& c) {
-                       auto& device = devices_[c.device];
-                       device.group = c.group;
-                       follow(device.gate, {true, {}}, std::nullopt, 0);
-                       if (!groups_.contains(c.group)) follow(groups_[c.group], {}, std::nullopt, 0);
-                   },
-                   [&](const SpaceMade& c) {
-                       spaces_.resize(std::max(spaces_.size(), c.space.value + 1));
-                       spaces_[c.space.value].name = c.name;
-                   },
-                   [&](const AreaMapped& c) {
-                       spaces_.at(c.space.value).live[c.area.range.start] = {c.area, {step, std::nullopt, line, 0}};
-                   },
-                   [&](const AreaUnmapped& c) { unmap(c, step, line); },
-                   [&](const GroupMoved& c) { follow(groups_[c.group], {c.space, c.domain, {}}, step, line); },
-                   [&](const DeviceGated& c) { follow(devices_[c.device].gate, {c.open, {}}, step, line); },
-               },
-               change);
+    std::visit(
+        Overloaded{
+            [&](const DeviceAppeared& c) {
+                auto& device = devices_[c.device];
+                device.group = c.group;
+                follow(device.gate, {true, {}}, std::nullopt, 0);
+                if (!groups_.contains(c.group)) follow(groups_[c.group], {}, std::nullopt, 0);
+            },
+            [&](const SpaceMade& c) {
+                spaces_.resize(std::max(spaces_.size(), c.space.value + 1));
+                spaces_[c.space.value].name = c.name;
+            },
+            [&](const AreaMapped& c) {
+                spaces_.at(c.space.value).live[c.area.range.start] = {c.area, {step, std::nullopt, line, 0}};
+            },
+            [&](const AreaUnmapped& c) { unmap(c, step, line); },
+            [&](const GroupMoved& c) {
+                follow(groups_[c.group], {c.space, c.domain, {}}, step, line);
+            },
+            [&](const DeviceGated& c) {
+                follow(devices_[c.device].gate, {c.open, {}}, step, line);
+            },
+        },
+        change);
 }
 
 void History::unmap(const AreaUnmapped& change, const std::optional<Interval>& step, unsigned line) {
@@ -81,7 +88,8 @@ void History::collect(const DomainSpell& domain, const IovaRange& range, const I
     const bool stays = domain.life.throughout(window);
     const auto consider = [&](const MappingSpell& m) {
         if (!m.area.range.overlaps(range) || !m.life.possible_in(stay)) return;
-        const Iova first = std::max(range.start, m.area.range.start), last = std::min(range.last(), m.area.range.last());
+        const Iova first = std::max(range.start, m.area.range.start),
+                   last = std::min(range.last(), m.area.range.last());
         out.push_back({{first, last - first + 1}, {&domain, &m, stays && m.life.throughout(window)}});
     };
     auto it = space.live.upper_bound(range.start);
@@ -127,14 +135,16 @@ Outlook History::look(const std::string& device, const IovaRange& range, const I
         out.stretches.push_back({{cuts[i], end}, {}});
     }
     for (const auto& f : found)
-        for (auto at = std::ranges::lower_bound(cuts, f.range.start); at != cuts.end() && *at <= f.range.last(); ++at)
+        for (auto at = std::ranges::lower_bound(cuts, f.range.start);
+             at != cuts.end() && *at <= f.range.last(); ++at)
             out.stretches[static_cast<std::size_t>(at - cuts.begin())].candidates.push_back(f.candidate);
     return out;
 }
 
 const DomainSpell* History::last_stay(const Device& device, SpaceId space) const {
     const auto& spells = groups_.at(device.group);
-    const auto it = std::find_if(spells.rbegin(), spells.rend(), [&](const auto& s) { return s.space == space; });
+    const auto it =
+        std::find_if(spells.rbegin(), spells.rend(), [&](const auto& s) { return s.space == space; });
     return it == spells.rend() ? nullptr : &*it;
 }
 

@@ -1,5 +1,6 @@
-// What devices may have seen, and when. Every change happens somewhere in the closed interval of the step that made
-// it: during the step both before and after are possible, outside of it exactly one is. Steps may overlap.
+// What devices may have seen, and when. Every change happens somewhere in the closed interval of the step
+// that made it: during the step both before and after are possible, outside of it exactly one is. Steps may
+// overlap.
 #pragma once
 
 #include <deque>
@@ -27,7 +28,8 @@ struct Lifetime {
     }
     /// The window cut to the instants at which it may have been true; only if possible_in(w).
     [[nodiscard]] Interval within(const Interval& w) const {
-        return {began ? std::max(w.begin, began->begin) : w.begin, ended ? std::min(w.end, ended->end) : w.end};
+        return {began ? std::max(w.begin, began->begin) : w.begin,
+                ended ? std::min(w.end, ended->end) : w.end};
     }
 };
 
@@ -64,15 +66,15 @@ struct Stretch {
 struct Outlook {
     std::vector<DomainSpell const*> domains;  ///< that the group may have been on, oldest first
     std::vector<Stretch> stretches;           ///< in order, covering the range
-    bool may_be_shut = false;                 ///< the whole DMA may have been blocked: no domain, a change, no bus master
-    bool may_be_open = true;                  ///< the device may have been able to put something on the bus
+    bool may_be_shut = false;  ///< the whole DMA may have been blocked: no domain, a change, no bus master
+    bool may_be_open = true;   ///< the device may have been able to put something on the bus
 };
 
 /// A place in memory that an address led to in some address space, at some time.
 struct Trail {
-    std::string space;                     ///< name of the IOAS
+    std::string space;  ///< name of the IOAS
     const MappingSpell* mapping = nullptr;
-    const DomainSpell* domain = nullptr;   ///< the group's last stay in that space, if any is remembered
+    const DomainSpell* domain = nullptr;  ///< the group's last stay in that space, if any is remembered
 };
 
 class History {
@@ -83,7 +85,8 @@ class History {
     [[nodiscard]] bool knows(const std::string& device) const { return devices_.contains(device); }
     [[nodiscard]] const std::string& name_of(SpaceId space) const { return spaces_.at(space.value).name; }
     /// Pointers in the answer live until the next apply() or forget().
-    [[nodiscard]] Outlook look(const std::string& device, const IovaRange& range, const Interval& window) const;
+    [[nodiscard]] Outlook look(const std::string& device, const IovaRange& range,
+                               const Interval& window) const;
     /// Where it is remembered that `a` led to this memory, the device's own group's spaces first.
     [[nodiscard]] std::vector<Trail> whence(const std::string& device, Iova a, const Backing& memory) const;
 

@@ -37,8 +37,10 @@ class HistoryTest : public testing::Test {
         std::string out;
         for (const auto& s : outlook.stretches) {
             if (!out.empty()) out += " | ";
-            for (const auto& c : s.candidates) out += (out.empty() || out.back() == ' ' ? "" : " ") + c.mapping->area.memory.buffer;
-            if (outlook.may_be_shut || s.may_block(kReadWrite)) out += out.empty() || out.back() == ' ' ? "-" : " -";
+            for (const auto& c : s.candidates)
+                out += (out.empty() || out.back() == ' ' ? "" : " ") + c.mapping->area.memory.buffer;
+            if (outlook.may_be_shut || s.may_block(kReadWrite))
+                out += out.empty() || out.back() == ' ' ? "-" : " -";
         }
         return out;
     }

@@ -1,4 +1,5 @@
-// Findings that are already understood. They are declared once and from then on reported as known, never hidden.
+// Findings that are already understood. They are declared once and from then on reported as known, never
+// hidden.
 #pragma once
 
 #include <optional>
@@ -12,17 +13,18 @@ namespace landfall {
 struct Violation;
 
 struct Known {
-    std::vector<std::string> rules;       ///< any of these rule ids
-    std::optional<KernelRelease> since;   ///< first release that has it; nullopt: as long as anyone knows
-    std::optional<KernelRelease> until;   ///< last release that has it; nullopt: not fixed yet
-    std::vector<std::string> iommus;      ///< labels of the `iommu` fact; empty: any
-    bool needs_alias = false;             ///< only devices whose DMA carries another requester id (behind a bridge)
-    std::string reference;                ///< where it is reported or argued
-    std::string text;                     ///< what it is, one sentence
-    std::optional<Access> access{};       ///< only DMA that did this to memory: r it read, w it wrote
+    std::vector<std::string> rules;      ///< any of these rule ids
+    std::optional<KernelRelease> since;  ///< first release that has it; nullopt: as long as anyone knows
+    std::optional<KernelRelease> until;  ///< last release that has it; nullopt: not fixed yet
+    std::vector<std::string> iommus;     ///< labels of the `iommu` fact; empty: any
+    bool needs_alias = false;  ///< only devices whose DMA carries another requester id (behind a bridge)
+    std::string reference;     ///< where it is reported or argued
+    std::string text;          ///< what it is, one sentence
+    std::optional<Access> access{};  ///< only DMA that did this to memory: r it read, w it wrote
 };
 
 /// The first finding that covers the violation, or nullptr. A range of releases covers no unknown release.
-[[nodiscard]] const Known* find_known(const std::vector<Known>& known, const Scene& scene, const Violation& violation);
+[[nodiscard]] const Known* find_known(const std::vector<Known>& known, const Scene& scene,
+                                      const Violation& violation);
 
 }  // namespace landfall

@@ -40,7 +40,8 @@ std::string Prediction::str() const {
 std::unique_ptr<Model> make_model(std::string_view name) {
     for (const auto& [known, make] : kModels)
         if (known == name) return make();
-    throw TextError({"<model>", 0, 0}, std::string(name), fmt::format("one of: {}", fmt::join(model_names(), ", ")));
+    throw TextError({"<model>", 0, 0}, std::string(name),
+                    fmt::format("one of: {}", fmt::join(model_names(), ", ")));
 }
 
 std::vector<std::string> model_names() {

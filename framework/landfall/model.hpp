@@ -18,8 +18,8 @@ struct SpaceId {
     auto operator<=>(const SpaceId&) const = default;
 };
 
-/// The memory behind a mapping. `address` counts bytes from the page the buffer begins in, so a buffer with a skew
-/// starts at address == skew. No name: memory of the lab that is not looked at (the staging window).
+/// The memory behind a mapping. `address` counts bytes from the page the buffer begins in, so a buffer with a
+/// skew starts at address == skew. No name: memory of the lab that is not looked at (the staging window).
 struct Backing {
     std::string buffer;
     std::uint64_t address = 0, skew = 0;
@@ -34,11 +34,11 @@ struct Area {
     Access tolerated;  ///< what the page table format cannot forbid (first stage: write-only is readable)
     Backing memory;
     bool writable_pages = true;  ///< pinned for writing: a copy of the mapping may be writable
-    bool unpinnable = false;     ///< pinning fails (pages that are read-only in the process, wanted for writing)
+    bool unpinnable = false;  ///< pinning fails (pages that are read-only in the process, wanted for writing)
     [[nodiscard]] std::uint64_t page_offset() const { return memory.address % kPageSize; }
 };
 
-// ---- what a step changes for devices --------------------------------------------------------------------------
+// ---- what a step changes for devices ----------------------------------------------------------------------
 
 struct DeviceAppeared {
     std::string device;
@@ -56,8 +56,8 @@ struct AreaUnmapped {
     SpaceId space;
     Iova start;
 };
-/// The whole group is translated through `space` from now on; nullopt: blocked. `domain` is the name of the HWPT, or
-/// of the IOAS whose automatic one it is.
+/// The whole group is translated through `space` from now on; nullopt: blocked. `domain` is the name of the
+/// HWPT, or of the IOAS whose automatic one it is.
 struct GroupMoved {
     std::uint32_t group = 0;
     std::optional<SpaceId> space;
@@ -70,7 +70,7 @@ struct DeviceGated {
 };
 using Change = std::variant<DeviceAppeared, SpaceMade, AreaMapped, AreaUnmapped, GroupMoved, DeviceGated>;
 
-// ---- the model ------------------------------------------------------------------------------------------------
+// ---- the model --------------------------------------------------------------------------------------------
 
 /// What the model expects of a step.
 struct Prediction {
@@ -88,11 +88,11 @@ class Model {
     [[nodiscard]] virtual std::vector<Change> fact(const Fact& fact) = 0;
     /// The answer the kernel owes in the present state.
     [[nodiscard]] virtual Prediction predict(const Step& step) const = 0;
-    /// What is wrong with the value of an answer that predict() allows but the kernel had a choice in: an IOVA it
-    /// picked, the ranges it reports. Empty: nothing.
+    /// What is wrong with the value of an answer that predict() allows but the kernel had a choice in: an
+    /// IOVA it picked, the ranges it reports. Empty: nothing.
     [[nodiscard]] virtual std::string objection(const Step& step, const Answer& answer) const = 0;
-    /// Moves on to the state after the step. It follows the answer that was observed, even a wrong one, so that the
-    /// next step is judged by what the kernel is likely to believe.
+    /// Moves on to the state after the step. It follows the answer that was observed, even a wrong one, so
+    /// that the next step is judged by what the kernel is likely to believe.
     [[nodiscard]] virtual std::vector<Change> apply(const Step& step, const Answer& observed) = 0;
 };
 

@@ -9,10 +9,11 @@ namespace landfall {
 namespace {
 
 constexpr std::uint64_t kTop = std::numeric_limits<std::uint64_t>::max();
-// Every page table format of x86 reaches this far; how much further the IOMMU reaches is not in the trace. Above it a
-// HWPT's aperture may forbid what the model would allow.
+// Every page table format of x86 reaches this far; how much further the IOMMU reaches is not in the trace.
+// Above it a HWPT's aperture may forbid what the model would allow.
 constexpr std::uint64_t kAlwaysInAperture = 1ULL << 38U;
-// Largest alignment the kernel looks for when it chooses an IOVA (HPAGE_SIZE, io_pagetable.c iopt_alloc_iova).
+// Largest alignment the kernel looks for when it chooses an IOVA (HPAGE_SIZE, io_pagetable.c
+// iopt_alloc_iova).
 constexpr std::uint64_t kHugePage = 2U << 20U;
 
 std::uint64_t total(const std::vector<Area>& pieces) {
@@ -79,7 +80,8 @@ Prediction IoasModel::map(std::optional<Iova> iova, const std::vector<Area>& pie
     bool beyond = false;
     if (length % align != 0) return refuse(EINVAL, fmt::format("the length is no multiple of {}", align));
     if (iova) {
-        if (iova->value % align != 0) return refuse(EINVAL, fmt::format("the IOVA is no multiple of {}", align));
+        if (iova->value % align != 0)
+            return refuse(EINVAL, fmt::format("the IOVA is no multiple of {}", align));
         if (iova->value > kTop - (length - 1)) return refuse(EOVERFLOW, "the range passes 2^64");
         const IovaRange range{*iova, length};
         beyond = domains > 0 && range.last().value >= kAlwaysInAperture;
@@ -90,9 +92,11 @@ Prediction IoasModel::map(std::optional<Iova> iova, const std::vector<Area>& pie
     for (const auto& p : pieces) {
         if (p.access.write && !p.writable_pages)
             return refuse(EPERM, "the pages were mapped read-only, so a copy cannot be writable");
-        if (p.page_offset() % align != 0) return refuse(EINVAL, "the memory does not begin at a page boundary");
+        if (p.page_offset() % align != 0)
+            return refuse(EINVAL, "the memory does not begin at a page boundary");
         if (domains > 0 && p.unpinnable)
-            return refuse(EFAULT, fmt::format("'{}' is read-only memory and cannot be pinned for writing", p.memory.buffer));
+            return refuse(EFAULT, fmt::format("'{}' is read-only memory and cannot be pinned for writing",
+                                              p.memory.buffer));
     }
     auto out = fine();
     if (!iova && !has_room(length)) return refuse(ENOSPC, "no allowed range has room for it");
@@ -108,28 +112,31 @@ std::string IoasModel::object_to_iova(Iova iova, const std::vector<Area>& pieces
     if (iova.value > kTop - (range.length - 1)) return "the range passes 2^64";
     if (const auto* r = reserved_in(range)) return "it overlaps the reserved " + print(*r);
     if (const auto* a = overlapping(range)) return "it overlaps the mapping " + print(a->range);
-    const bool inside = allowed_.empty() || std::ranges::any_of(allowed_, [&](const IovaRange& w) {
-        return w.contains(range);
-    });
+    const bool inside = allowed_.empty() ||
+                        std::ranges::any_of(allowed_, [&](const IovaRange& w) { return w.contains(range); });
     return inside ? "" : "it is outside the ranges given with 'allow'";
 }
 
 std::string IoasModel::object_to_ranges(const std::vector<IovaRange>& ranges) const {
     if (ranges.empty()) return "no range at all";
     std::vector<IovaRange> taken;
-    for (const auto& [device, reserved] : reserved_) taken.insert(taken.end(), reserved.begin(), reserved.end());
-    // The aperture of a HWPT cuts off both ends; where is the IOMMU's affair, as long as every mapping is inside.
+    for (const auto& [device, reserved] : reserved_)
+        taken.insert(taken.end(), reserved.begin(), reserved.end());
+    // The aperture of a HWPT cuts off both ends; where is the IOMMU's affair, as long as every mapping is
+    // inside.
     std::uint64_t low = 0, high = kTop;
     if (domains > 0) {
         low = ranges.front().start.value;
         high = ranges.back().last().value;
-        if (!areas_.empty() && (low > areas_.begin()->first.value || high < areas_.rbegin()->second.range.last().value))
+        if (!areas_.empty() &&
+            (low > areas_.begin()->first.value || high < areas_.rbegin()->second.range.last().value))
             return "a mapping lies outside of them";
     }
     const auto expected = holes(taken, low, high);
     // A length of 2^64 cannot be written, so the last page of the space may be missing.
     const auto same = [](const IovaRange& r, const Span& h) {
-        return r.start.value == h.first && (r.last().value == h.last || (h.last == kTop && r.last().value >= kTop - kPageSize));
+        return r.start.value == h.first &&
+               (r.last().value == h.last || (h.last == kTop && r.last().value >= kTop - kPageSize));
     };
     if (std::ranges::equal(ranges, expected, same)) return {};
     std::string list;
@@ -156,8 +163,10 @@ Prediction IoasModel::add_domain() const {
     auto out = fine();
     for (const auto& [start, a] : areas_) {
         if (start.value % kPageSize != 0 || a.range.length % kPageSize != 0 || a.page_offset() != 0)
-            return refuse(EADDRINUSE, fmt::format("the mapping {} of '{}' is not page aligned", print(a.range), name_));
-        if (a.range.last().value >= kAlwaysInAperture && out.allowed.size() == 1) out.allowed.push_back({EADDRINUSE});
+            return refuse(EADDRINUSE,
+                          fmt::format("the mapping {} of '{}' is not page aligned", print(a.range), name_));
+        if (a.range.last().value >= kAlwaysInAperture && out.allowed.size() == 1)
+            out.allowed.push_back({EADDRINUSE});
     }
     for (const auto& [start, a] : areas_)
         if (a.unpinnable)
@@ -168,11 +177,12 @@ Prediction IoasModel::add_domain() const {
 Prediction IoasModel::reserve(const std::vector<IovaRange>& ranges) const {
     for (const auto& r : ranges) {
         if (const auto* a = overlapping(r))
-            return refuse(EADDRINUSE, fmt::format("the mapping {} of '{}' overlaps the reserved {}", print(a->range),
-                                                  name_, print(r)));
+            return refuse(EADDRINUSE, fmt::format("the mapping {} of '{}' overlaps the reserved {}",
+                                                  print(a->range), name_, print(r)));
         for (const auto& w : allowed_)
             if (w.overlaps(r))
-                return refuse(EADDRINUSE, fmt::format("the allowed {} overlaps the reserved {}", print(w), print(r)));
+                return refuse(EADDRINUSE,
+                              fmt::format("the allowed {} overlaps the reserved {}", print(w), print(r)));
     }
     return fine();
 }
@@ -185,7 +195,8 @@ Prediction IoasModel::allow(const std::vector<IovaRange>& ranges) const {
             return refuse(EINVAL, "the ranges overlap");
     }
     for (const auto& w : ranges) {
-        if (const auto* r = reserved_in(w)) return refuse(EADDRINUSE, print(*r) + " is reserved by an attached device");
+        if (const auto* r = reserved_in(w))
+            return refuse(EADDRINUSE, print(*r) + " is reserved by an attached device");
         if (domains > 0 && w.last().value >= kAlwaysInAperture && out.allowed.size() == 1)
             out.allowed.push_back({EADDRINUSE});
     }
@@ -207,7 +218,8 @@ std::vector<Change> IoasModel::do_map(Iova iova, const std::vector<Area>& pieces
     for (auto area : pieces) {
         area.range.start = iova;
         iova = iova + area.range.length;
-        // An area that should not fit (the kernel answered ok all the same) takes the place of what was there.
+        // An area that should not fit (the kernel answered ok all the same) takes the place of what was
+        // there.
         while (const auto* old = overlapping(area.range)) {
             changes.emplace_back(AreaUnmapped{id_, old->range.start});
             areas_.erase(old->range.start);

@@ -1,4 +1,5 @@
-// One IOAS as iommufd keeps it: areas, reserved ranges, allowed ranges (drivers/iommu/iommufd/io_pagetable.c).
+// One IOAS as iommufd keeps it: areas, reserved ranges, allowed ranges
+// (drivers/iommu/iommufd/io_pagetable.c).
 #pragma once
 
 #include <cerrno>
@@ -37,7 +38,9 @@ class IoasModel {
     [[nodiscard]] std::vector<Change> do_map(Iova iova, const std::vector<Area>& pieces);
     /// Removes whole areas from the start of the range until one is cut by it, as the kernel does (K4).
     [[nodiscard]] std::vector<Change> do_unmap(const std::optional<IovaRange>& range);
-    void do_reserve(const std::string& device, const std::vector<IovaRange>& ranges) { reserved_[device] = ranges; }
+    void do_reserve(const std::string& device, const std::vector<IovaRange>& ranges) {
+        reserved_[device] = ranges;
+    }
     void do_release(const std::string& device) { reserved_.erase(device); }
     void do_allow(std::vector<IovaRange> ranges) { allowed_ = std::move(ranges); }
     void do_huge_pages(bool on) { huge_pages_ = on; }
@@ -46,8 +49,8 @@ class IoasModel {
     [[nodiscard]] std::optional<std::vector<Area>> slices(const IovaRange& range) const;
 
     bool alive = true;
-    unsigned domains = 0;                ///< HWPTs made from it, automatic ones too
-    std::optional<unsigned> automatic;   ///< its automatic HWPT, while there is one
+    unsigned domains = 0;               ///< HWPTs made from it, automatic ones too
+    std::optional<unsigned> automatic;  ///< its automatic HWPT, while there is one
 
   private:
     using Areas = std::map<Iova, Area>;

@@ -27,7 +27,7 @@ Prediction then(const Prediction& first, const Prediction& second) {
 
 }  // namespace
 
-// ---- looking things up ----------------------------------------------------------------------------------------
+// ---- looking things up ------------------------------------------------------------------------------------
 
 const IoasModel* IommufdModel::ioas(const std::string& name) const {
     const auto it = ioases_.find(name);
@@ -81,11 +81,12 @@ std::optional<std::vector<Area>> IommufdModel::memory_of(const IoasCopy& step) c
     return pieces;
 }
 
-// ---- what the kernel must answer ------------------------------------------------------------------------------
+// ---- what the kernel must answer --------------------------------------------------------------------------
 
 Prediction IommufdModel::predict_map(const Map& step) const {
     if (!buffers_.contains(step.memory.buffer)) return no_opinion();
-    if (step.file && map_file_ == false) return refuse(ENOTTY, "this kernel has no IOMMU_IOAS_MAP_FILE (Linux 6.13)");
+    if (step.file && map_file_ == false)
+        return refuse(ENOTTY, "this kernel has no IOMMU_IOAS_MAP_FILE (Linux 6.13)");
     const auto* space = ioas(step.ioas);
     auto out = space == nullptr ? gone(step.ioas) : space->map(step.iova, memory_of(step));
     if (step.file && !map_file_) out.allowed.push_back({ENOTTY});
@@ -95,7 +96,9 @@ Prediction IommufdModel::predict_map(const Map& step) const {
 Prediction IommufdModel::predict_copy(const IoasCopy& step) const {
     if (ioas(step.source) == nullptr) return gone(step.source);
     const auto pieces = memory_of(step);
-    if (!pieces) return refuse(ENOENT, fmt::format("{} is not mapped throughout in '{}'", print(step.range), step.source));
+    if (!pieces)
+        return refuse(ENOENT,
+                      fmt::format("{} is not mapped throughout in '{}'", print(step.range), step.source));
     const auto* space = ioas(step.destination);
     return space == nullptr ? gone(step.destination) : space->map(step.iova, *pieces);
 }
@@ -104,7 +107,8 @@ Prediction IommufdModel::predict_hwpt(const Hwpt& step) const {
     if (!devices_.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
     const auto* space = ioas(step.ioas);
     // hw_pagetable.c iommufd_hwpt_alloc: an unknown parent is EINVAL, unlike everywhere else.
-    return space == nullptr ? refuse(EINVAL, fmt::format("'{}' does not exist", step.ioas)) : space->add_domain();
+    return space == nullptr ? refuse(EINVAL, fmt::format("'{}' does not exist", step.ioas))
+                            : space->add_domain();
 }
 
 Prediction IommufdModel::predict_attach(const Attach& step) const {
@@ -114,8 +118,10 @@ Prediction IommufdModel::predict_attach(const Attach& step) const {
     const auto& group = group_of(step.device);
     if (group.attached.contains(step.device)) return predict_replace(group, *to);
     if (group.hwpt && group.hwpt != to->hwpt)
-        return refuse(EINVAL, fmt::format("the group is attached to '{}', and only a member that is attached may move it",
-                                          hwpts_.at(*group.hwpt).name));
+        return refuse(
+            EINVAL,
+            fmt::format("the group is attached to '{}', and only a member that is attached may move it",
+                        hwpts_.at(*group.hwpt).name));
     const auto reserve = to->ioas->reserve(group.reserved);
     // The first attach to an IOAS reserves first and fills the new page table afterwards.
     return to->hwpt ? reserve : then(reserve, to->ioas->add_domain());
@@ -151,7 +157,8 @@ Prediction IommufdModel::predict_control(const DeviceControl& step) const {
             break;
         case DeviceControl::Verb::reset:
             // Not every function can be reset alone; that is the device's answer, not the kernel's promise.
-            if (open) return {{Errno{}, Errno{EINVAL}, Errno{ENOTTY}, Errno{EAGAIN}}, false, std::nullopt, {}};
+            if (open)
+                return {{Errno{}, Errno{EINVAL}, Errno{ENOTTY}, Errno{EAGAIN}}, false, std::nullopt, {}};
             break;
     }
     return {{}, true, std::nullopt, step.device + " is closed"};
@@ -173,13 +180,17 @@ Prediction IommufdModel::predict(const Step& step) const {
             [&](const Unmap& s) { return in(s.ioas, [&](const IoasModel& i) { return i.unmap(s.range); }); },
             [&](const Attach& s) { return predict_attach(s); },
             [&](const Detach& s) {
-                return devices_.at(s.device).open ? fine() : Prediction{{}, true, std::nullopt, s.device + " is closed"};
+                return devices_.at(s.device).open
+                           ? fine()
+                           : Prediction{{}, true, std::nullopt, s.device + " is closed"};
             },
             [&](const Destroy& s) { return predict_destroy(s); },
             [&](const DeviceControl& s) { return predict_control(s); },
             [&](const Ranges& s) { return in(s.ioas, [](const IoasModel&) { return fine(); }); },
             [&](const Allow& s) { return in(s.ioas, [&](const IoasModel& i) { return i.allow(s.ranges); }); },
-            [&](const Option& s) { return in(s.ioas, [&](const IoasModel& i) { return i.huge_pages(s.huge_pages); }); },
+            [&](const Option& s) {
+                return in(s.ioas, [&](const IoasModel& i) { return i.huge_pages(s.huge_pages); });
+            },
             [](const auto&) { return no_opinion(); },
         },
         step);
@@ -192,14 +203,15 @@ std::string IommufdModel::objection(const Step& step, const Answer& answer) cons
         if (!answer.value) return "the IOVA the kernel chose is missing";
         return ioas(space)->object_to_iova(Iova{*answer.value}, pieces);
     };
-    if (const auto* s = std::get_if<Map>(&step); s != nullptr && !s->iova && buffers_.contains(s->memory.buffer))
+    if (const auto* s = std::get_if<Map>(&step);
+        s != nullptr && !s->iova && buffers_.contains(s->memory.buffer))
         return chosen(s->ioas, memory_of(*s));
     if (const auto* s = std::get_if<IoasCopy>(&step); s != nullptr && !s->iova)
         return chosen(s->destination, *memory_of(*s));
     return {};
 }
 
-// ---- the rig --------------------------------------------------------------------------------------------------
+// ---- the rig ----------------------------------------------------------------------------------------------
 
 std::vector<Change> IommufdModel::fact(const Fact& fact) {
     Changes changes;
@@ -215,7 +227,8 @@ std::vector<Change> IommufdModel::fact(const Fact& fact) {
                    [&](const TextFact& f) {
                        if (f.key == "iommu") first_stage_ = f.value == "vtd-firstlevel";
                        if (f.key != "kernel") return;
-                       if (const auto release = KernelRelease::parse(f.value)) map_file_ = *release >= kMapFileSince;
+                       if (const auto release = KernelRelease::parse(f.value))
+                           map_file_ = *release >= kMapFileSince;
                    },
                    [](const EndFact&) {},
                },

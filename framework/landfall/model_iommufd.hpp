@@ -22,7 +22,7 @@ class IommufdModel : public Model {
         std::string name, ioas;  ///< name: its own, or the IOAS's if it is automatic
         bool automatic = false;
         bool doomed = false;  ///< destroyed although in use: nothing can name it any more
-        unsigned users = 0;  ///< attached devices
+        unsigned users = 0;   ///< attached devices
     };
     struct GroupState {
         std::optional<HwptId> hwpt;

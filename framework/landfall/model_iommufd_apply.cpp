@@ -89,9 +89,7 @@ IommufdModel::Changes IommufdModel::do_detach(const std::string& device) {
 IommufdModel::Changes IommufdModel::do_control(const DeviceControl& step) {
     auto& device = devices_.at(step.device);
     switch (step.verb) {
-        case DeviceControl::Verb::open:
-            device.open = true;
-            return {DeviceGated{step.device, true}};
+        case DeviceControl::Verb::open: device.open = true; return {DeviceGated{step.device, true}};
         case DeviceControl::Verb::close: {
             device.open = false;
             auto changes = do_detach(step.device);
@@ -109,14 +107,17 @@ void IommufdModel::do_destroy(const Destroy& step) {
     if (const auto it = ioases_.find(step.object); it != ioases_.end()) {
         it->second.alive = false;
     } else if (const auto id = hwpt(step.object)) {
-        if (hwpts_.at(*id).users == 0) destroy_hwpt(*id);
-        else hwpts_.at(*id).doomed = true;
+        if (hwpts_.at(*id).users == 0)
+            destroy_hwpt(*id);
+        else
+            hwpts_.at(*id).doomed = true;
     }
 }
 
 bool IommufdModel::has_objects(const Step& step) const {
     const auto devices = devices_of(step);
-    if (!std::ranges::all_of(devices, [&](const auto& name) { return devices_.contains(name); })) return false;
+    if (!std::ranges::all_of(devices, [&](const auto& name) { return devices_.contains(name); }))
+        return false;
     const auto space = [&](const std::string& name) { return ioases_.contains(name); };
     return std::visit(Overloaded{
                           [&](const Ioas& s) { return !space(s.name); },
@@ -140,41 +141,42 @@ std::vector<Change> IommufdModel::apply(const Step& step, const Answer& observed
         return ioas(s->ioas).do_unmap(s->range);
     }
     if (!ok) return {};
-    const auto iova = [&](const std::optional<Iova>& fixed) { return fixed.value_or(Iova{observed.value.value_or(0)}); };
-    return std::visit(
-        Overloaded{
-            [&](const Buffer& s) -> Changes {
-                buffers_.emplace(s.name, s);
-                return {};
-            },
-            [&](const Ioas& s) { return do_ioas(s); },
-            [&](const Hwpt& s) -> Changes {
-                static_cast<void>(make_hwpt({s.name, s.ioas}));
-                return {};
-            },
-            [&](const Map& s) { return ioas(s.ioas).do_map(iova(s.iova), memory_of(s)); },
-            [&](const IoasCopy& s) -> Changes {
-                const auto pieces = memory_of(s);
-                return pieces ? ioas(s.destination).do_map(iova(s.iova), *pieces) : Changes{};
-            },
-            [&](const Attach& s) { return do_attach(s); },
-            [&](const Detach& s) { return do_detach(s.device); },
-            [&](const Destroy& s) -> Changes {
-                do_destroy(s);
-                return {};
-            },
-            [&](const DeviceControl& s) { return do_control(s); },
-            [&](const Allow& s) -> Changes {
-                ioas(s.ioas).do_allow(s.ranges);
-                return {};
-            },
-            [&](const Option& s) -> Changes {
-                ioas(s.ioas).do_huge_pages(s.huge_pages);
-                return {};
-            },
-            [](const auto&) -> Changes { return {}; },
-        },
-        step);
+    const auto iova = [&](const std::optional<Iova>& fixed) {
+        return fixed.value_or(Iova{observed.value.value_or(0)});
+    };
+    return std::visit(Overloaded{
+                          [&](const Buffer& s) -> Changes {
+                              buffers_.emplace(s.name, s);
+                              return {};
+                          },
+                          [&](const Ioas& s) { return do_ioas(s); },
+                          [&](const Hwpt& s) -> Changes {
+                              static_cast<void>(make_hwpt({s.name, s.ioas}));
+                              return {};
+                          },
+                          [&](const Map& s) { return ioas(s.ioas).do_map(iova(s.iova), memory_of(s)); },
+                          [&](const IoasCopy& s) -> Changes {
+                              const auto pieces = memory_of(s);
+                              return pieces ? ioas(s.destination).do_map(iova(s.iova), *pieces) : Changes{};
+                          },
+                          [&](const Attach& s) { return do_attach(s); },
+                          [&](const Detach& s) { return do_detach(s.device); },
+                          [&](const Destroy& s) -> Changes {
+                              do_destroy(s);
+                              return {};
+                          },
+                          [&](const DeviceControl& s) { return do_control(s); },
+                          [&](const Allow& s) -> Changes {
+                              ioas(s.ioas).do_allow(s.ranges);
+                              return {};
+                          },
+                          [&](const Option& s) -> Changes {
+                              ioas(s.ioas).do_huge_pages(s.huge_pages);
+                              return {};
+                          },
+                          [](const auto&) -> Changes { return {}; },
+                      },
+                      step);
 }
 
 }  // namespace landfall

@@ -22,7 +22,8 @@ constexpr const char* kRig =
     "reserved 3 0xfee00000+1M\n"
     "staging 0x70000000+1M\n";
 
-// Feeds steps to the model and compares its answer with what stands behind "=>"; a step without one answers ok.
+// Feeds steps to the model and compares its answer with what stands behind "=>"; a step without one answers
+// ok.
 class ModelTest : public testing::Test {
   protected:
     ModelTest() { rig(kRig); }
@@ -36,7 +37,8 @@ class ModelTest : public testing::Test {
             const auto want = line.expected ? std::get<Answer>(*line.expected) : Answer{};
             const auto prediction = model->predict(*line.step());
             EXPECT_TRUE(prediction.allows(want) || (want.error.ok() && !want.value && allows_ok(prediction)))
-                << print(*line.step()) << ": the model says " << prediction.str() << ", " << prediction.because;
+                << print(*line.step()) << ": the model says " << prediction.str() << ", "
+                << prediction.because;
             EXPECT_EQ(model->objection(*line.step(), want), "") << print(*line.step());
             changes = model->apply(*line.step(), want);
         });
@@ -82,12 +84,14 @@ TEST_F(ModelTest, AGroupMovesAsAWhole) {
 }
 
 TEST_F(ModelTest, ASecondMemberJoinsOnlyWhereTheGroupIs) {
-    run("ioas one\nioas two\nhwpt h one a\nattach a h\nattach b two => EINVAL\nattach b one => EINVAL\nattach b h\n"
+    run("ioas one\nioas two\nhwpt h one a\nattach a h\nattach b two => EINVAL\nattach b one => "
+        "EINVAL\nattach b h\n"
         "replace b two\nattach c h");
 }
 
 TEST_F(ModelTest, AttachOfAnAttachedMemberIsAReplaceWhateverItIsCalled) {
-    run("ioas one\nioas two\nreplace a one\nattach b one\nattach a two\ndetach a\ndetach a\nattach a one => EINVAL");
+    run("ioas one\nioas two\nreplace a one\nattach b one\nattach a two\ndetach a\ndetach a\nattach a one => "
+        "EINVAL");
 }
 
 TEST_F(ModelTest, ObjectsInUseAreNotDestroyed) {
@@ -97,21 +101,27 @@ TEST_F(ModelTest, ObjectsInUseAreNotDestroyed) {
 }
 
 TEST_F(ModelTest, AnAutomaticPageTableGoesWithItsLastUser) {
-    run("ioas one\nattach a one\nattach c one\ndestroy one => EBUSY\ndetach a\ndestroy one => EBUSY\ndetach c\n"
+    run("ioas one\nattach a one\nattach c one\ndestroy one => EBUSY\ndetach a\ndestroy one => EBUSY\ndetach "
+        "c\n"
         "destroy one");
 }
 
 TEST_F(ModelTest, MapRefusesWhatOverlapsOrIsReserved) {
-    run("buffer p 8K\nioas one\nmap one 0x200000 p rw\nmap one 0x201000 p rw => EEXIST\nmap one 0x1ff000 p r => EEXIST\n"
+    run("buffer p 8K\nioas one\nmap one 0x200000 p rw\nmap one 0x201000 p rw => EEXIST\nmap one 0x1ff000 p r "
+        "=> EEXIST\n"
         "map one 0x202000 p rw\nmap one 0x70000000 p rw => EEXIST\nmap one 0xfee00000 p rw");
-    run("unmap one 0xfee00000+8K\nattach a one\nmap one 0xfee00000 p rw => EINVAL\nmap one 0xfedff000 p rw => EINVAL\n"
+    run("unmap one 0xfee00000+8K\nattach a one\nmap one 0xfee00000 p rw => EINVAL\nmap one 0xfedff000 p rw "
+        "=> EINVAL\n"
         "detach a\nmap one 0xfee00000 p rw\nattach a one => EADDRINUSE");
 }
 
 TEST_F(ModelTest, AlignmentMattersOnceThereIsAPageTable) {
-    run("buffer p 8K\nbuffer s 8K skew 512\nioas one\nmap one 0x200100 p[0x0+512] rw\nattach a one => EADDRINUSE\n"
-        "unmap one 0x200100+512\nattach a one\nmap one 0x200100 p rw => EINVAL\nmap one 0x200000 p[0x0+512] rw => EINVAL\n"
-        "map one 0x200000 s[0x0+4K] rw => EINVAL\nmap one 0x200000 s[0xe00+4K] rw\nmap one auto s[0x0+4K] rw => EINVAL");
+    run("buffer p 8K\nbuffer s 8K skew 512\nioas one\nmap one 0x200100 p[0x0+512] rw\nattach a one => "
+        "EADDRINUSE\n"
+        "unmap one 0x200100+512\nattach a one\nmap one 0x200100 p rw => EINVAL\nmap one 0x200000 p[0x0+512] "
+        "rw => EINVAL\n"
+        "map one 0x200000 s[0x0+4K] rw => EINVAL\nmap one 0x200000 s[0xe00+4K] rw\nmap one auto s[0x0+4K] rw "
+        "=> EINVAL");
 }
 
 TEST_F(ModelTest, HugePagesOffAskForPagesToo) {
@@ -122,7 +132,8 @@ TEST_F(ModelTest, HugePagesOffAskForPagesToo) {
 
 TEST_F(ModelTest, ReadOnlyMemoryIsRefusedWhenItIsPinned) {
     run("buffer q 4K ro\nioas one\nmap one 0x200000 q rw\nattach a one => EFAULT\nhwpt h one a => EFAULT\n"
-        "unmap one 0x200000+4K\nmap one 0x200000 q r\nattach a one\nmap one 0x300000 q rw => EFAULT\nmap one 0x300000 q r");
+        "unmap one 0x200000+4K\nmap one 0x200000 q r\nattach a one\nmap one 0x300000 q rw => EFAULT\nmap one "
+        "0x300000 q r");
 }
 
 TEST_F(ModelTest, UnmapTakesWholeAreasOnly) {
@@ -133,16 +144,19 @@ TEST_F(ModelTest, UnmapTakesWholeAreasOnly) {
 }
 
 TEST_F(ModelTest, UnmapAllTakesTheStagingWindowToo) {
-    run("buffer p 4K\nioas one\nmap one 0x200000 p rw\nunmap one all => ok 0x101000\nmap one 0x70000000 p rw");
+    run("buffer p 4K\nioas one\nmap one 0x200000 p rw\nunmap one all => ok 0x101000\nmap one 0x70000000 p "
+        "rw");
 }
 
 TEST_F(ModelTest, CopiesKeepThePagesAndTheirLimits) {
-    run("buffer p 8K\nioas one\nioas two\nmap one 0x200000 p r\nioas-copy two 0x400000 one 0x201000+4K rw => EPERM\n"
+    run("buffer p 8K\nioas one\nioas two\nmap one 0x200000 p r\nioas-copy two 0x400000 one 0x201000+4K rw => "
+        "EPERM\n"
         "ioas-copy two 0x400000 one 0x201000+4K r\nioas-copy two 0x400000 one 0x200000+4K r => EEXIST\n"
         "ioas-copy two 0x500000 one 0x200000+12K r => ENOENT");
     run("ioas-copy two 0x600000 one 0x201000+4K r");
     ASSERT_EQ(count<AreaMapped>(), 1U);
-    EXPECT_EQ(std::get<AreaMapped>(changes[0]).area.memory.address, 0x1000U) << "the slice does not start at 0";
+    EXPECT_EQ(std::get<AreaMapped>(changes[0]).area.memory.address, 0x1000U)
+        << "the slice does not start at 0";
 }
 
 TEST_F(ModelTest, TheKernelsChoiceOfAnIovaIsBound) {
@@ -157,12 +171,14 @@ TEST_F(ModelTest, TheKernelsChoiceOfAnIovaIsBound) {
 }
 
 TEST_F(ModelTest, NoRoomIsNoRoom) {
-    run("buffer p 8K\nioas one\nallow one 0x10000000+8K\nmap one 0x10000000 p rw\nmap one auto p rw => ENOSPC");
+    run("buffer p 8K\nioas one\nallow one 0x10000000+8K\nmap one 0x10000000 p rw\nmap one auto p rw => "
+        "ENOSPC");
 }
 
 TEST_F(ModelTest, AllowedRangesCannotBeReserved) {
     run("ioas one\nallow one 0xfee00000+4K\nattach a one => EADDRINUSE\nallow one\nattach a one\n"
-        "allow one 0xfee00000+4K => EADDRINUSE\nallow one 0x1000+4K 0x1800+4K => EINVAL\nallow one 0x1000+1 => EINVAL");
+        "allow one 0xfee00000+4K => EADDRINUSE\nallow one 0x1000+4K 0x1800+4K => EINVAL\nallow one 0x1000+1 "
+        "=> EINVAL");
 }
 
 TEST_F(ModelTest, RangesAreTheHolesOfWhatIsReserved) {
@@ -176,12 +192,14 @@ TEST_F(ModelTest, RangesAreTheHolesOfWhatIsReserved) {
 }
 
 TEST_F(ModelTest, FailedReplaceChangesNothing) {
-    run("buffer p 4K\nioas one\nioas two\nmap two 0xfee00000 p rw\nattach a one\nattach b one\nreplace a two => EADDRINUSE\n"
+    run("buffer p 4K\nioas one\nioas two\nmap two 0xfee00000 p rw\nattach a one\nattach b one\nreplace a two "
+        "=> EADDRINUSE\n"
         "destroy two\nmap one 0xfee00000 p rw => EINVAL");
 }
 
 TEST_F(ModelTest, ReservedRangesFollowEveryMember) {
-    run("buffer p 4K\nioas one\nioas two\nattach a one\nattach b one\nreplace a two\nmap one 0xfee00000 p rw\n"
+    run("buffer p 4K\nioas one\nioas two\nattach a one\nattach b one\nreplace a two\nmap one 0xfee00000 p "
+        "rw\n"
         "detach a\nmap two 0xfee00000 p rw => EINVAL\ndetach b\nmap two 0xfee00000 p rw");
 }
 
@@ -189,7 +207,8 @@ TEST_F(ModelTest, ClosedDevicesAnswerWithAnError) {
     run("ioas one\nattach a one\nopen a => EINVAL\nclose a");
     EXPECT_EQ(count<GroupMoved>(), 1U);
     EXPECT_EQ(count<DeviceGated>(), 1U);
-    run("attach a one => EBADF\ndetach a => EBADF\nclose a => EBADF\nhwpt h one a => ENOENT\nopen a\nattach a one");
+    run("attach a one => EBADF\ndetach a => EBADF\nclose a => EBADF\nhwpt h one a => ENOENT\nopen a\nattach "
+        "a one");
 }
 
 TEST_F(ModelTest, MapFileIsAsNewAsTheKernel) {

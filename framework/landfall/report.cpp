@@ -13,8 +13,8 @@ namespace {
 
 using text::Ink;
 
-constexpr std::size_t kAround = 2;      // steps shown before and after those that prove it
-constexpr std::size_t kMostRows = 16;   // of a timeline
+constexpr std::size_t kAround = 2;     // steps shown before and after those that prove it
+constexpr std::size_t kMostRows = 16;  // of a timeline
 constexpr std::size_t kMostColumns = 28;
 
 // A timeline is drawn in order of events, not to scale: an ioctl takes a microsecond, a DMA 100 ms.
@@ -36,7 +36,8 @@ class Timeline {
             const auto head = fmt::format("  {} {:>5} {:>14}  {}  ", culprit ? "▶" : " ", line->number,
                                           text::milliseconds(window(*line).begin), bar(*line, width));
             const auto used = text::columns(head);
-            const auto rest = text::clip(text::body(*line), style.width > used + 20 ? style.width - used : 20);
+            const auto rest =
+                text::clip(text::body(*line), style.width > used + 20 ? style.width - used : 20);
             out += head + (culprit ? text::paint(style, Ink::bold, rest) : rest) + '\n';
         }
         return out;
@@ -52,7 +53,8 @@ class Timeline {
         const auto at = static_cast<std::size_t>(culprit - timed.begin());
         for (std::size_t i = 0; i < timed.size(); ++i) {
             const bool witness = std::ranges::binary_search(violation_.witness, timed[i]->number);
-            if (witness || (culprit != timed.end() && i + kAround >= at && i <= at + kAround)) rows_.push_back(timed[i]);
+            if (witness || (culprit != timed.end() && i + kAround >= at && i <= at + kAround))
+                rows_.push_back(timed[i]);
         }
         if (rows_.size() > kMostRows) rows_.erase(rows_.begin(), rows_.end() - kMostRows);
     }
@@ -72,10 +74,14 @@ class Timeline {
         const bool dma = line.observed && std::holds_alternative<Landing>(*line.observed);
         std::string out;
         for (std::size_t c = 0; c < width; ++c) {
-            if (c < first || c > last) out += "·";
-            else if (line.event() != nullptr && !dma) out += "!";
-            else if (dma) out += "█";
-            else out += first == last ? "┼" : c == first ? "├" : c == last ? "┤" : "─";
+            if (c < first || c > last)
+                out += "·";
+            else if (line.event() != nullptr && !dma)
+                out += "!";
+            else if (dma)
+                out += "█";
+            else
+                out += first == last ? "┼" : c == first ? "├" : c == last ? "┤" : "─";
         }
         return out;
     }
@@ -101,8 +107,9 @@ std::string explain(const Trace& trace, const Violation& v, const ReportStyle& s
     for (const auto& line : trace.lines)
         if (line.number == v.line) out += field(style, "step", text::body(line));
     if (v.window)
-        out += field(style, "between", fmt::format("{} and {}", text::milliseconds(v.window->begin),
-                                                   text::milliseconds(v.window->end)));
+        out += field(
+            style, "between",
+            fmt::format("{} and {}", text::milliseconds(v.window->begin), text::milliseconds(v.window->end)));
     for (const auto& c : v.candidates) out += field(style, &c == &v.candidates.front() ? "right" : "or", c);
     out += field(style, "observed", v.observed);
     out += field(style, "promise", v.promise);
@@ -115,11 +122,12 @@ std::string summary(const Verdict& verdict) {
     std::string out = verdict_str(verdict.kind);
     std::string found;
     for (const auto& v : verdict.violations)
-        if (v.known.empty()) found += fmt::format("{}{} (line {})", found.empty() ? ": " : ", ", v.rule, v.line);
+        if (v.known.empty())
+            found += fmt::format("{}{} (line {})", found.empty() ? ": " : ", ", v.rule, v.line);
     if (verdict.dropped > 0) found += fmt::format(" and {} more", verdict.dropped);
     out += found.empty() && !verdict.reason.empty() ? ": " + verdict.reason : found;
-    return fmt::format("{}; {}, {}, {}", out, text::counted(verdict.steps, "step"), text::counted(verdict.dmas, "DMA"),
-                       text::counted(verdict.faults, "fault"));
+    return fmt::format("{}; {}, {}, {}", out, text::counted(verdict.steps, "step"),
+                       text::counted(verdict.dmas, "DMA"), text::counted(verdict.faults, "fault"));
 }
 
 }  // namespace landfall

@@ -22,8 +22,10 @@ std::string places(const std::vector<Segment>& segments, const char* none) {
     std::string out;
     for (const auto& s : segments) {
         if (!out.empty()) out += ", ";
-        if (s.place) out += print(*s.place);
-        else out += s.length == 0 ? none : fmt::format("{} of it {}", size_str(s.length), none);
+        if (s.place)
+            out += print(*s.place);
+        else
+            out += s.length == 0 ? none : fmt::format("{} of it {}", size_str(s.length), none);
     }
     return out;
 }
@@ -72,19 +74,20 @@ class Story {
                 if (f->key == "kernel") kernel = f->value;
             }
         }
-        out_ += text::paint(style_, Ink::dim,
-                            fmt::format("{} · Linux {} · IOMMU {}\n", rig.empty() ? "a rig without a name" : rig,
-                                        kernel.empty() ? "?" : kernel, scene.iommu.empty() ? "?" : scene.iommu));
+        out_ +=
+            text::paint(style_, Ink::dim,
+                        fmt::format("{} · Linux {} · IOMMU {}\n", rig.empty() ? "a rig without a name" : rig,
+                                    kernel.empty() ? "?" : kernel, scene.iommu.empty() ? "?" : scene.iommu));
         for (const auto& [name, d] : scene.devices) {
-            auto text = fmt::format("  {:<3} {}  {:04x}:{:04x}  {:<6} iommu_group {}", name, d.bdf.str(), d.vendor,
-                                    d.device, d.engine, d.group);
+            auto text = fmt::format("  {:<3} {}  {:04x}:{:04x}  {:<6} iommu_group {}", name, d.bdf.str(),
+                                    d.vendor, d.device, d.engine, d.group);
             if (d.alias) text += ", on the bus as " + d.alias->str();
             out_ += text::paint(style_, Ink::dim, text) + '\n';
         }
     }
 
-    // Comments stand above what they speak of. Lines of comment that follow each other are one paragraph, set off by
-    // a blank line.
+    // Comments stand above what they speak of. Lines of comment that follow each other are one paragraph, set
+    // off by a blank line.
     void narrate(const Line& line) {
         const auto comment = trimmed(line.comment);
         const bool alone = line.step() == nullptr && line.event() == nullptr;
@@ -118,7 +121,8 @@ class Story {
 
     // Judged and found right, judged and found wrong, or of no interest.
     std::string mark(const Line& line) const {
-        const bool wrong = std::ranges::any_of(verdict_.violations, [&](const Violation& v) { return v.line == line.number; });
+        const bool wrong = std::ranges::any_of(verdict_.violations,
+                                               [&](const Violation& v) { return v.line == line.number; });
         if (wrong) return text::paint(style_, Ink::red, "✗");
         const bool judged = line.observed && !std::holds_alternative<Unmet>(*line.observed) &&
                             !std::holds_alternative<Broken>(*line.observed);
@@ -127,7 +131,8 @@ class Story {
 
     void complain(const Violation& v) {
         const auto indent = kTime + 4;
-        auto text = v.known.empty() ? v.rule + ": " + v.summary : fmt::format("known ({}): {}", v.known, v.summary);
+        auto text =
+            v.known.empty() ? v.rule + ": " + v.summary : fmt::format("known ({}): {}", v.known, v.summary);
         out_ += std::string(indent, ' ') +
                 text::paint(style_, v.known.empty() ? Ink::red : Ink::yellow,
                             text::wrap(text, style_.width - indent, indent)) +

@@ -50,9 +50,13 @@ std::string wrap(std::string_view s, std::size_t width, std::size_t indent) {
     return out;
 }
 
-std::string counted(std::uint64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+std::string counted(std::uint64_t n, std::string_view noun) {
+    return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
 
-std::string milliseconds(Nanoseconds t) { return fmt::format("{:.3f} ms", static_cast<double>(t.value) / 1e6); }
+std::string milliseconds(Nanoseconds t) {
+    return fmt::format("{:.3f} ms", static_cast<double>(t.value) / 1e6);
+}
 
 std::string paint(const ReportStyle& style, Ink ink, std::string_view s) {
     if (!style.color || ink == Ink::plain) return std::string(s);

@@ -29,7 +29,8 @@ struct Scene {
     void learn(const Fact& fact);
     /// The part of the staging window engines keep their rings in; its first page is the IOAS's own beacon.
     [[nodiscard]] std::optional<IovaRange> rings() const;
-    /// Memory a slice names. "p1.pages" are the whole pages buffer p1 stands in, counted from the first one's start.
+    /// Memory a slice names. "p1.pages" are the whole pages buffer p1 stands in, counted from the first one's
+    /// start.
     [[nodiscard]] Backing memory(const BufferSlice& slice) const;
     /// The way back, a whole buffer by its bare name.
     [[nodiscard]] BufferSlice slice(const Backing& memory, std::uint64_t length) const;

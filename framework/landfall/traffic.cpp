@@ -8,6 +8,8 @@ namespace {
 constexpr Nanoseconds kNever{~std::uint64_t{0}};
 // Places that DMAs which were given up may still write to, kept to explain a stray byte.
 constexpr std::size_t kSuspects = 64;
+// Events that wait for the next step before the oldest are looked at early.
+constexpr std::size_t kDeferred = 4096;
 
 bool overlap(const Backing& a, std::uint64_t a_length, const Backing& b, std::uint64_t b_length) {
     return a.buffer == b.buffer && a.address < b.address + b_length && b.address < a.address + a_length;
@@ -46,9 +48,22 @@ void Traffic::defer(const Line& line) {
         it->second.window.begin = std::max(it->second.window.begin, line.when->begin);
 }
 
+void Traffic::relieve(const std::function<bool(const Line&)>& clear) {
+    while (deferred_.size() > kDeferred) {
+        auto node = deferred_.extract(deferred_.begin());
+        if (!clear(node.mapped())) suspicious_.insert(std::move(node));
+    }
+}
+
 void Traffic::settle(bool everything, const std::function<void(const Line&)>& take) {
-    while (!deferred_.empty() && (everything || deferred_.begin()->first < latest_begin_)) {
-        const auto node = deferred_.extract(deferred_.begin());
+    const auto due = [&](const auto& queue) {
+        return !queue.empty() && (everything || queue.begin()->first < latest_begin_);
+    };
+    while (due(deferred_) || due(suspicious_)) {
+        const bool second =
+            !due(deferred_) || (due(suspicious_) && suspicious_.begin()->first <= deferred_.begin()->first);
+        auto& queue = second ? suspicious_ : deferred_;
+        const auto node = queue.extract(queue.begin());
         take(node.mapped());
     }
     if (everything) open_.clear();
@@ -57,7 +72,13 @@ void Traffic::settle(bool everything, const std::function<void(const Line&)>& ta
 void Traffic::landed(const DmaRequest& request, const Interval& window, const Landing& landing,
                      const Account& account) {
     if (!written(request)) return;
-    done_.push_back({request, window, 0, false});
+    // A pump repeats itself: one entry for its run is enough to say that it may have met another DMA.
+    const auto same =
+        std::find_if(done_.rbegin(), done_.rend(), [&](const Flight& f) { return f.request == request; });
+    if (same != done_.rend())
+        same->window.end = std::max(same->window.end, window.end);
+    else
+        done_.push_back({request, window, 0, false});
     if (landing.status == Landing::Status::done) return;
     for (const auto& s : account.write.stretches)
         for (const auto& c : s.candidates) given_up_.push_back({c.at(s.range.start), s.range.length});
@@ -71,35 +92,44 @@ bool Traffic::contested(const History& history, const std::string& device, const
     };
     if (std::ranges::any_of(done_, meets)) return true;
     if (std::ranges::any_of(open_, [&](const auto& entry) { return meets(entry.second); })) return true;
-    return std::ranges::any_of(deferred_, [&](const auto& entry) {
-        const auto* dma = std::get_if<DmaEvent>(entry.second.event());
-        return dma != nullptr && meets({dma->request, *entry.second.when, 0, true});
+    return any_waiting([&](const DmaRequest& request, const Interval& when) {
+        return meets({request, when, 0, true});
     });
 }
 
 bool Traffic::may_still_write(const History& history, Nanoseconds now, const Backing& memory,
                               std::uint64_t length) const {
-    return std::ranges::any_of(given_up_,
-                               [&](const Suspect& s) { return overlap(s.memory, s.length, memory, length); }) ||
+    return std::ranges::any_of(
+               given_up_, [&](const Suspect& s) { return overlap(s.memory, s.length, memory, length); }) ||
            std::ranges::any_of(open_, [&](const auto& entry) {
                return may_write(history, entry.second, {entry.second.window.begin, now}, memory, length);
            });
 }
 
 bool Traffic::open_at(Nanoseconds t, const std::function<bool(const std::string& device)>& of) const {
-    const auto counts = [&](const DmaRequest& request, Nanoseconds begin) { return begin <= t && of(request.device); };
-    return std::ranges::any_of(open_, [&](const auto& o) { return counts(o.second.request, o.second.window.begin); }) ||
-           std::ranges::any_of(deferred_, [&](const auto& d) {
-               const auto* dma = std::get_if<DmaEvent>(d.second.event());
-               return dma != nullptr && counts(dma->request, d.second.when->begin);
-           });
+    const auto counts = [&](const DmaRequest& request, Nanoseconds begin) {
+        return begin <= t && of(request.device);
+    };
+    return std::ranges::any_of(
+               open_, [&](const auto& o) { return counts(o.second.request, o.second.window.begin); }) ||
+           any_waiting(
+               [&](const DmaRequest& request, const Interval& when) { return counts(request, when.begin); });
+}
+
+bool Traffic::any_waiting(const std::function<bool(const DmaRequest&, const Interval&)>& condition) const {
+    const auto holds = [&](const auto& entry) {
+        const auto* dma = std::get_if<DmaEvent>(entry.second.event());
+        return dma != nullptr && condition(dma->request, *entry.second.when);
+    };
+    return std::ranges::any_of(deferred_, holds) || std::ranges::any_of(suspicious_, holds);
 }
 
 Nanoseconds Traffic::watermark() {
     auto mark = latest_begin_;
     for (const auto& [device, flight] : open_) mark = std::min(mark, flight.window.begin);
-    for (const auto& [time, line] : deferred_) mark = std::min(mark, line.when->begin);
-    while (!done_.empty() && done_.front().window.end < mark) done_.pop_front();
+    for (const auto* waiting : {&deferred_, &suspicious_})
+        for (const auto& [time, line] : *waiting) mark = std::min(mark, line.when->begin);
+    std::erase_if(done_, [&](const Flight& f) { return f.window.end < mark; });
     return mark;
 }
 

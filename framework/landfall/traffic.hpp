@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "landfall/account.hpp"
 
@@ -22,8 +23,8 @@ struct Flight {
 class Traffic {
   public:
     // -- steps
-    /// A control lane came to its next step: all that began before this instant has been seen. This is the one place
-    /// that counts on lanes beginning their steps in order.
+    /// A control lane came to its next step: all that began before this instant has been seen. This is the
+    /// one place that counts on lanes beginning their steps in order.
     void step_begins(Nanoseconds t) { latest_begin_ = std::max(latest_begin_, t); }
     void start(const DmaRequest& request, Nanoseconds begin, unsigned line, bool pump);
     /// The DMA that `wait` or `halt` ends.
@@ -31,11 +32,18 @@ class Traffic {
 
     // -- events, which the rig reports before the step they happened in
     void defer(const Line& line);
-    /// Gives back, in order of time, the events no unseen step can overlap any more; `everything`: all of them.
+    /// Gives back, in order of time, the events no unseen step can overlap any more; `everything`: all of
+    /// them.
     void settle(bool everything, const std::function<void(const Line&)>& take);
+    /// Keeps the memory of a long step bounded: when very many events wait, the oldest are offered. Those
+    /// that `clear` finds in order as things stand are done with, because a step still to come can only
+    /// explain more; the step that ended before such an event began has been seen, as no rig holds a step's
+    /// line back for that many events.
+    void relieve(const std::function<bool(const Line&)>& clear);
 
     // -- what met what
-    void landed(const DmaRequest& request, const Interval& window, const Landing& landing, const Account& account);
+    void landed(const DmaRequest& request, const Interval& window, const Landing& landing,
+                const Account& account);
     /// A DMA of another device may have written these bytes during the window.
     [[nodiscard]] bool contested(const History& history, const std::string& device, const Interval& window,
                                  const Backing& memory, std::uint64_t length) const;
@@ -55,10 +63,15 @@ class Traffic {
         std::uint64_t length;
     };
 
+    /// True if the condition holds for one of the DMAs among the events that wait.
+    [[nodiscard]] bool any_waiting(
+        const std::function<bool(const DmaRequest&, const Interval&)>& condition) const;
+
     Nanoseconds latest_begin_;
     std::map<std::string, Flight, std::less<>> open_;  ///< started or pumping, by device
     std::multimap<Nanoseconds, Line> deferred_;        ///< by their ends
-    std::deque<Flight> done_;                          ///< finished writes that others may have met
+    std::multimap<Nanoseconds, Line> suspicious_;      ///< those that relieve() could not clear
+    std::vector<Flight> done_;                         ///< finished writes that others may have met
     std::deque<Suspect> given_up_;
 };
 

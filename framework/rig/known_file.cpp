@@ -28,7 +28,8 @@ std::vector<std::string> rule_ids(const Yaml& list) {
     for (auto& rule : rules()) known.push_back(std::move(rule.id));
     auto ids = list.words();
     for (const auto& id : ids)
-        if (std::ranges::find(known, id) == known.end()) list.fail(fmt::format("rules of: {}", fmt::join(known, ", ")));
+        if (std::ranges::find(known, id) == known.end())
+            list.fail(fmt::format("rules of: {}", fmt::join(known, ", ")));
     return ids;
 }
 

@@ -17,7 +17,8 @@ const std::string kShipped = LANDFALL_SOURCE_DIR "/fixtures/known/vtd-scalable-a
 class TempFile {
   public:
     explicit TempFile(const std::string& text)
-        : path_(std::filesystem::temp_directory_path() / ("known_file_test." + std::to_string(::getpid()) + ".yaml")) {
+        : path_(std::filesystem::temp_directory_path() /
+                ("known_file_test." + std::to_string(::getpid()) + ".yaml")) {
         std::ofstream(path_) << text;
     }
     ~TempFile() { std::filesystem::remove(path_); }
@@ -41,7 +42,8 @@ TEST(KnownFile, ReadsWhatShips) {
 
 TEST(KnownFile, EverythingThatShipsIsReadable) {
     for (const auto& known : load_known()) EXPECT_FALSE(known.reference.empty() || known.text.empty());
-    EXPECT_THAT(load_known(), testing::Contains(testing::Field(&Known::access, std::optional(Access{true, false}))));
+    EXPECT_THAT(load_known(),
+                testing::Contains(testing::Field(&Known::access, std::optional(Access{true, false}))));
 }
 
 TEST(KnownFile, PointsAtEveryMistake) {

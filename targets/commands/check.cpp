@@ -52,8 +52,10 @@ ExitStatus check_all(const Arguments& a) {
         if (a.story) fmt::print("{}\n", story(trace, verdict, style));
         fmt::print("{}: {}\n", path, summary(verdict));
         for (const auto& v : verdict.violations) {
-            if (a.explain) fmt::print("\n{}", explain(trace, v, style));
-            else fmt::print("  {}{}: {}\n", v.known.empty() ? "" : "known: ", v.rule, v.summary);
+            if (a.explain)
+                fmt::print("\n{}", explain(trace, v, style));
+            else
+                fmt::print("  {}{}: {}\n", v.known.empty() ? "" : "known: ", v.rule, v.summary);
         }
         worst = std::max(worst, verdict.exit_status(), [](auto x, auto y) { return weight(x) < weight(y); });
     }

@@ -16,7 +16,8 @@ void check(const Case& happened, std::vector<Violation>& found) {
     if (const auto* dma = std::get_if<Dma>(&step)) v.iova = dma->request.range;
     v.window = c->line.when;
     v.observed = print(*c->line.observed);
-    v.summary = fmt::format("'{}' should give '{}', it gave '{}'", print(step), print(*c->line.expected), v.observed);
+    v.summary =
+        fmt::format("'{}' should give '{}', it gave '{}'", print(step), print(*c->line.expected), v.observed);
     v.witness = {v.line};
     found.push_back(std::move(v));
 }

@@ -15,8 +15,9 @@ void check(const Case& happened, std::vector<Violation>& found) {
     v.window = c->line.when;
     v.observed = print(Event{c->fault});
     const auto who = c->device.empty() ? c->fault.requester.str() + ", no device of this run" : c->device;
-    v.summary = fmt::format("the IOMMU reports a fault of {} at {}, but no DMA of it may have been blocked there", who,
-                            hex_str(c->fault.address.value));
+    v.summary =
+        fmt::format("the IOMMU reports a fault of {} at {}, but no DMA of it may have been blocked there",
+                    who, hex_str(c->fault.address.value));
     v.witness = {v.line};
     found.push_back(std::move(v));
 }
@@ -25,9 +26,9 @@ void check(const Case& happened, std::vector<Violation>& found) {
 
 extern const Rule fault_rule{
     "fault",
-    "Every fault the IOMMU reports belongs to a DMA of that requester, or of a device behind the bridge that lends "
+    "Every fault the IOMMU reports belongs to a DMA of that requester, or of a device behind the bridge that "
+    "lends "
     "it its requester id, which had to or might be blocked at that page.",
-    "VT-d specification 7.2 (fault recording); PCIe-to-PCI bridges: drivers/iommu/iommu.c:1484 ff.",
-    check};
+    "VT-d specification 7.2 (fault recording); PCIe-to-PCI bridges: drivers/iommu/iommu.c:1484 ff.", check};
 
 }  // namespace landfall

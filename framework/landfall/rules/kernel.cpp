@@ -20,7 +20,8 @@ void check(const Case& happened, std::vector<Violation>& found) {
 extern const Rule kernel_rule{
     "kernel",
     "Nothing user space does makes the kernel print a WARNING, BUG, oops, sanitizer report or hung task.",
-    "Documentation/process/deprecated.rst, BUG() and BUG_ON(): WARN() is for situations expected to be unreachable",
+    "Documentation/process/deprecated.rst, BUG() and BUG_ON(): WARN() is for situations expected to be "
+    "unreachable",
     check};
 
 }  // namespace landfall

@@ -11,13 +11,17 @@ std::string reason(const Trail& trail, const Interval& window) {
     if (trail.domain == nullptr) return fmt::format("wrong domain: the group was never on '{}'", trail.space);
     const auto& stay = trail.domain->life;
     if (stay.ended && stay.ended->end < window.begin)
-        return fmt::format("stale domain: the group left '{}' with line {}", trail.domain->domain, stay.ended_line);
+        return fmt::format("stale domain: the group left '{}' with line {}", trail.domain->domain,
+                           stay.ended_line);
     if (stay.began && window.end < stay.began->begin)
-        return fmt::format("too early: the group came to '{}' with line {}", trail.domain->domain, stay.began_line);
+        return fmt::format("too early: the group came to '{}' with line {}", trail.domain->domain,
+                           stay.began_line);
     if (mapping.ended && mapping.ended->end < window.begin)
-        return fmt::format("use after unmap: line {} had removed it from '{}'", mapping.ended_line, trail.space);
+        return fmt::format("use after unmap: line {} had removed it from '{}'", mapping.ended_line,
+                           trail.space);
     if (mapping.began && window.end < mapping.began->begin)
-        return fmt::format("too early: line {} mapped it in '{}' only later", mapping.began_line, trail.space);
+        return fmt::format("too early: line {} mapped it in '{}' only later", mapping.began_line,
+                           trail.space);
     return fmt::format("'{}' led there, but never while the group was on it", trail.space);
 }
 
@@ -36,25 +40,28 @@ void check(const Case& happened, std::vector<Violation>& found) {
         if (!trails.empty()) {
             const auto& trail = trails.front();
             why = reason(trail, dma->window);
-            v.witness.insert(v.witness.end(), {trail.mapping->life.began_line, trail.mapping->life.ended_line});
+            v.witness.insert(v.witness.end(),
+                             {trail.mapping->life.began_line, trail.mapping->life.ended_line});
             if (trail.domain != nullptr)
-                v.witness.insert(v.witness.end(), {trail.domain->life.began_line, trail.domain->life.ended_line});
+                v.witness.insert(v.witness.end(),
+                                 {trail.domain->life.began_line, trail.domain->life.ended_line});
             tidy(v.witness);
         }
     }
-    v.summary = fmt::format("{} {} {}: {}", name_of(*dma, *piece), piece->access.write ? "landed in" : "came from",
-                            print(*v.page), why);
+    v.summary = fmt::format("{} {} {}: {}", name_of(*dma, *piece),
+                            piece->access.write ? "landed in" : "came from", print(*v.page), why);
     found.push_back(std::move(v));
 }
 
 }  // namespace
 
-extern const Rule landing_rule{
-    "landing",
-    "A DMA reaches the memory that the domain of its group maps at its address, before or after a change that is "
-    "under way, and never something else.",
-    "drivers/iommu/iommu.c:2482-2487 (DMA must only be able to access either new_domain or group->domain, never "
-    "something else); unmap: drivers/iommu/iommufd/pages.c:1765-1778",
-    check};
+extern const Rule landing_rule{"landing",
+                               "A DMA reaches the memory that the domain of its group maps at its address, "
+                               "before or after a change that is "
+                               "under way, and never something else.",
+                               "drivers/iommu/iommu.c:2482-2487 (DMA must only be able to access either "
+                               "new_domain or group->domain, never "
+                               "something else); unmap: drivers/iommu/iommufd/pages.c:1765-1778",
+                               check};
 
 }  // namespace landfall

@@ -23,7 +23,8 @@ void check(const Case& happened, std::vector<Violation>& found) {
     if (const auto* map = std::get_if<Map>(&step)) v.page = map->memory;
     v.window = c->line.when;
     v.observed = print(Outcome{c->answer});
-    v.candidates = {c->prediction.str() + (c->prediction.because.empty() ? "" : ": " + c->prediction.because)};
+    v.candidates = {c->prediction.str() +
+                    (c->prediction.because.empty() ? "" : ": " + c->prediction.because)};
     v.summary = fmt::format("'{}' answered {}, ", print(step), v.observed);
     v.summary += c->objection.empty() ? "the kernel owes " + v.candidates.front() : "but " + c->objection;
     v.witness = {v.line};
@@ -35,7 +36,8 @@ void check(const Case& happened, std::vector<Violation>& found) {
 extern const Rule outcome_rule{
     "outcome",
     "Every call answers with the errno its documentation and its code promise for the state it is made in.",
-    "include/uapi/linux/iommufd.h:21-35; drivers/iommu/iommufd/{device,io_pagetable,ioas,hw_pagetable}.c, call by "
+    "include/uapi/linux/iommufd.h:21-35; drivers/iommu/iommufd/{device,io_pagetable,ioas,hw_pagetable}.c, "
+    "call by "
     "call in docs/checking.md",
     check};
 

@@ -18,12 +18,13 @@ void check(const Case& happened, std::vector<Violation>& found) {
 
 }  // namespace
 
-extern const Rule permission_rule{
-    "permission",
-    "A mapping without WRITEABLE is never written, one without READABLE never read, whatever permissions its pages "
-    "have elsewhere.",
-    "include/uapi/linux/iommufd.h:184-185; drivers/iommu/iommufd/ioas.c:193-202 (first-stage tables cannot forbid "
-    "reading: drivers/iommu/generic_pt/fmt/x86_64.h:216-236)",
-    check};
+extern const Rule permission_rule{"permission",
+                                  "A mapping without WRITEABLE is never written, one without READABLE never "
+                                  "read, whatever permissions its pages "
+                                  "have elsewhere.",
+                                  "include/uapi/linux/iommufd.h:184-185; "
+                                  "drivers/iommu/iommufd/ioas.c:193-202 (first-stage tables cannot forbid "
+                                  "reading: drivers/iommu/generic_pt/fmt/x86_64.h:216-236)",
+                                  check};
 
 }  // namespace landfall

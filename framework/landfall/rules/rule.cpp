@@ -18,9 +18,9 @@ std::string since(const Lifetime& life) {
 }
 
 std::string candidate_str(const DmaCase& dma, const Piece& piece, const Candidate& c) {
-    return fmt::format("domain '{}'{}: {} -> {} {}{}", c.domain->domain, since(c.domain->life), print(piece.iova),
-                       memory_str(dma.scene, c.at(piece.iova.start), piece.iova.length), c.mapping->area.access.str(),
-                       since(c.mapping->life));
+    return fmt::format("domain '{}'{}: {} -> {} {}{}", c.domain->domain, since(c.domain->life),
+                       print(piece.iova), memory_str(dma.scene, c.at(piece.iova.start), piece.iova.length),
+                       c.mapping->area.access.str(), since(c.mapping->life));
 }
 
 std::vector<std::string> candidates_of(const DmaCase& dma, const Piece& piece) {
@@ -28,14 +28,19 @@ std::vector<std::string> candidates_of(const DmaCase& dma, const Piece& piece) {
     for (const auto& c : piece.candidates) out.push_back(candidate_str(dma, piece, c));
     const auto& outlook = piece.access.write ? dma.account.write : dma.account.read;
     for (const auto* d : outlook.domains) {
-        const bool maps = std::ranges::any_of(piece.candidates, [&](const Candidate& c) { return c.domain == d; });
-        if (!d->space) out.push_back(fmt::format("no domain{}: blocked", since(d->life)));
-        else if (!maps) out.push_back(fmt::format("domain '{}'{}: nothing mapped there", d->domain, since(d->life)));
+        const bool maps =
+            std::ranges::any_of(piece.candidates, [&](const Candidate& c) { return c.domain == d; });
+        if (!d->space)
+            out.push_back(fmt::format("no domain{}: blocked", since(d->life)));
+        else if (!maps)
+            out.push_back(fmt::format("domain '{}'{}: nothing mapped there", d->domain, since(d->life)));
     }
     if (!outlook.may_be_open) out.emplace_back("the device was closed: nothing reaches the bus");
     const bool steady = outlook.domains.size() == 1 && outlook.domains.front()->space;
-    if (dma.account.may_be_shut && steady) out.emplace_back("blocked: a step changed what the device sees meanwhile");
-    else if (dma.account.may_be_shut && outlook.domains.size() > 1) out.emplace_back("blocked, during the change");
+    if (dma.account.may_be_shut && steady)
+        out.emplace_back("blocked: a step changed what the device sees meanwhile");
+    else if (dma.account.may_be_shut && outlook.domains.size() > 1)
+        out.emplace_back("blocked, during the change");
     return out;
 }
 
@@ -52,7 +57,8 @@ Violation about(const DmaCase& dma, const Piece& piece) {
         v.page = dma.scene.slice(dma.scene.memory(*v.page), dma.scene.length(*v.page));
     if (!v.page)
         for (const auto& c : piece.candidates)
-            if (const auto m = c.at(piece.iova.start); !m.buffer.empty()) v.page = dma.scene.slice(m, piece.iova.length);
+            if (const auto m = c.at(piece.iova.start); !m.buffer.empty())
+                v.page = dma.scene.slice(m, piece.iova.length);
     v.window = dma.window;
     v.candidates = candidates_of(dma, piece);
     v.observed = print(Outcome{dma.landing});
@@ -68,7 +74,8 @@ Violation about(const DmaCase& dma, const Piece& piece) {
 }
 
 std::string name_of(const DmaCase& dma, const Piece& piece) {
-    return fmt::format("{}'s {} of {}", dma.request.device, piece.access.write ? "write" : "read", print(piece.iova));
+    return fmt::format("{}'s {} of {}", dma.request.device, piece.access.write ? "write" : "read",
+                       print(piece.iova));
 }
 
 const Piece* first(const Account& account, Fate fate) {

@@ -65,7 +65,7 @@ struct Rule {
 /// Every rule there is.
 [[nodiscard]] std::span<const Rule> rule_table();
 
-// ---- words the rules share ------------------------------------------------------------------------------------
+// ---- words the rules share --------------------------------------------------------------------------------
 
 /// A violation about a piece of a DMA, with window, candidates and witnesses filled in.
 [[nodiscard]] Violation about(const DmaCase& dma, const Piece& piece);

@@ -20,10 +20,8 @@ void check(const Case& happened, std::vector<Violation>& found) {
 
 }  // namespace
 
-extern const Rule stray_rule{
-    "stray",
-    "No byte of the lab's memory changes that no DMA explains.",
-    "drivers/iommu/iommu.c:2482-2487; drivers/iommu/iommufd/pages.c:1765-1778",
-    check};
+extern const Rule stray_rule{"stray", "No byte of the lab's memory changes that no DMA explains.",
+                             "drivers/iommu/iommu.c:2482-2487; drivers/iommu/iommufd/pages.c:1765-1778",
+                             check};
 
 }  // namespace landfall

@@ -16,7 +16,8 @@ void check(const Case& happened, std::vector<Violation>& found) {
     v.observed = print(*dma.line.observed);
     std::string allowed;
     for (const auto* d : dma.account.read.domains)
-        allowed += (allowed.empty() ? "" : " or ") + (d->space ? "'" + dma.history.name_of(*d->space) + "'" : "none");
+        allowed += (allowed.empty() ? "" : " or ") +
+                   (d->space ? "'" + dma.history.name_of(*d->space) + "'" : "none");
     v.summary = fmt::format("{} {}, but its group's domain is {}", dma.request.device, v.observed, allowed);
     found.push_back(std::move(v));
 }
@@ -26,7 +27,6 @@ void check(const Case& happened, std::vector<Violation>& found) {
 extern const Rule view_rule{
     "view",
     "Every member of a group, attached or not, is translated through the domain the group was last moved to.",
-    "drivers/iommu/iommufd/device.c:726-732, :856-921; drivers/iommu/iommu.c:2443-2447",
-    check};
+    "drivers/iommu/iommufd/device.c:726-732, :856-921; drivers/iommu/iommu.c:2443-2447", check};
 
 }  // namespace landfall
