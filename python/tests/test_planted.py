@@ -23,7 +23,7 @@ def needs_rigs(request: pytest.FixtureRequest) -> None:
     ("kernel", "scenario", "device", "iova", "page"),
     [
         ("unmap-without-flush", "stale-iotlb-unmap", "a", "0x200000", "p1"),
-        ("replace-moves-caller-only", "group-replace", "b", "0x200000", "p1"),
+        ("replace-moves-caller-only", "stale-iotlb-replace", "b", "0x200000", "p1"),
     ],
 )
 def test_planted_bug_is_caught(kernel: str, scenario: str, device: str, iova: str, page: str) -> None:
