@@ -63,7 +63,8 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
         "-name", name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",  //
         "-machine",
         fmt::format(
-            "q35,accel={},kernel-irqchip=split,memory-backend=ram,usb=off,smbus=off,sata=off,hpet=off",
+            "q35,accel={},kernel-irqchip=split,memory-backend=ram,usb=off,smbus=off,sata=off,hpet=off,"
+            "i8042=off",
             accelerator),
         "-m", fmt::format("{}M", rig.memory_mib), "-smp", std::to_string(rig.cpus),  //
         "-object", fmt::format("memory-backend-memfd,id=ram,size={}M,share=on", rig.memory_mib), "-kernel",

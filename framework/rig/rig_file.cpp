@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "landfall/error.hpp"
@@ -27,6 +26,17 @@ Address address(const Yaml& node) {
     const auto bdf = Bdf::parse("00:" + std::string(node.text().size() == 3 ? "0" : "") + node.text());
     if (!bdf) node.fail("SLOT.FUNCTION in hexadecimal, as 8.0 or 1d.1");
     return {bdf->device, bdf->function};
+}
+
+/// What scenarios call a function: it stands between spaces and before a '=' in the protocol.
+std::string function_name(const Yaml& node) {
+    std::string name = node.text();
+    const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+               c == '-';
+    });
+    if (!plain || name.front() == '-') node.fail("a name of letters, digits, '-' and '_'");
+    return name;
 }
 
 /// A device of the file with what is below it.
@@ -56,7 +66,7 @@ Device device(const Yaml& node, bool root) {
     }
     if (const auto name = node.find("name")) {
         if (d.model->engine == nullptr) name->fail("no name: a bridge does no DMA");
-        d.name = name->text();
+        d.name = function_name(*name);
     }
     if (const auto properties = node.find("properties")) {
         for (const auto& [key, value] : properties->pairs()) {
@@ -147,7 +157,7 @@ void read_local(const Yaml& top, RigFile& rig) {
     for (const auto& [name, place] : top.at("functions").pairs()) {
         const auto bdf = Bdf::parse(place.text());
         if (!bdf) place.fail("an address, as 0000:00:08.0");
-        rig.functions.push_back({name.text(), *bdf, {}});
+        rig.functions.push_back({function_name(name), *bdf, {}});
     }
     if (rig.functions.empty()) top.at("functions").fail("a function with a name");
 }

@@ -122,6 +122,8 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
     EXPECT_THAT(error("model: edu, name: b", "model: e1000, name: b"),
                 HasSubstr("r.yaml:7:23: found 'e1000', expected a device model: edu, igb, "));
     EXPECT_EQ(error("name: b", "name: a"), "r.yaml:7:34: found 'a', expected a name no other function has");
+    EXPECT_EQ(error("name: b", "name: b c"),
+              "r.yaml:7:34: found 'b c', expected a name of letters, digits, '-' and '_'");
     EXPECT_EQ(error("at: 8.1", "at: 8.8"),
               "r.yaml:7:11: found '8.8', expected SLOT.FUNCTION in hexadecimal, as 8.0 or 1d.1");
     EXPECT_EQ(error("at: 8.1", "at: 8.0"),
