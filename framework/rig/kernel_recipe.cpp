@@ -13,7 +13,7 @@ std::string hash_str(const std::string& text) {
 }
 
 KernelRecipe kernel_recipe(const KernelDefinition& d, const std::string& toolchain, const std::string& base) {
-    std::string text = fmt::format("landfall kernel 1\ntoolchain {}\n", toolchain);
+    std::string text = fmt::format("landfall kernel 2\ntoolchain {}\n", toolchain);
     text +=
         d.base.empty() ? fmt::format("package {} {}\n", d.package, d.suite) : fmt::format("base {}\n", base);
     const auto add = [&text](const char* kind, const std::filesystem::path& file) {

@@ -1,7 +1,10 @@
 // The cache, below ~/.cache/landfall/kernels:
 //
 //   images/NAME-HASH/  bzImage vmlinux config release source recipe: finished, put there by one rename
-//   trees/NAME-HASH/   the source (hard links) and obj/, kept so that a mutant compiles only what it changes
+//   work/              the tree being built: source (hard links), landfall.tree (whose it is) and obj/.
+//   Always the
+//                      same path, since a build records absolute paths and would else make everything anew
+//   trees/NAME-HASH/   where a base's tree is kept, so that a mutant compiles only what it changes
 //   sources/           unpacked packages
 //   own/HASH/          objects and image of a source tree of the user's
 //   logs/NAME.log      what make said
@@ -32,8 +35,8 @@ namespace fs = std::filesystem;
 using std::chrono::minutes;
 
 constexpr auto kLongestBuild = minutes(120);
-constexpr const char* kBuilt =
-    "landfall.built";  // in obj/: holds the package version once make has succeeded
+// In obj/, once make has succeeded; in a base's tree: its key, and the package it was made from.
+constexpr const char *kBuilt = "landfall.built", *kTree = "landfall.tree";
 
 void run(const std::vector<std::string>& argv, const fs::path& directory, const std::string& blame) {
     CommandOptions options;
@@ -63,7 +66,9 @@ class KernelStore {
     KernelImage publish(const KernelDefinition& d, const KernelRecipe& r, const KernelTree& tree,
                         const std::string& source);
     void apply_patches(const KernelDefinition& d, const fs::path& tree) const;
-    [[nodiscard]] KernelTree tree_of(const KernelDefinition& d, const std::string& key, int lock) const;
+    [[nodiscard]] KernelTree work_tree(const KernelDefinition& d, int lock) const;
+    void put_away() const;
+    [[nodiscard]] fs::path kept(const std::string& key) const { return dir_ / "trees" / key; }
     [[nodiscard]] FileLock take_lock() const;
     void prepare() const;
     /// For unfinished things of this process.
@@ -124,6 +129,7 @@ void KernelStore::prepare() const {
     fs::remove_all(dir_ / "scratch", later);
     fs::create_directories(scratch());
     for (const char* folder : {"images", "trees", "logs"}) fs::create_directories(dir_ / folder);
+    put_away();
 }
 
 KernelImage KernelStore::build(const KernelDefinition& d, bool refresh, int lock) {
@@ -131,61 +137,74 @@ KernelImage KernelStore::build(const KernelDefinition& d, bool refresh, int lock
     return d.base.empty() ? build_base(d, refresh, lock) : build_mutant(d, refresh, lock);
 }
 
-KernelTree KernelStore::tree_of(const KernelDefinition& d, const std::string& key, int lock) const {
-    const fs::path source = dir_ / "trees" / key;
-    return {
-        d.name, source, source / "obj", d.base.empty() ? "" : "-" + d.name, dir_ / "logs" / (d.name + ".log"),
-        log_,   lock};
+KernelTree KernelStore::work_tree(const KernelDefinition& d, int lock) const {
+    const fs::path work = dir_ / "work";
+    return {d.name, work, work / "obj", d.base.empty() ? "" : "-" + d.name, dir_ / "logs" / (d.name + ".log"),
+            log_,   lock};
+}
+
+/// Keeps the tree of a base, finished or not; that of a mutant is made again in no time.
+void KernelStore::put_away() const {
+    const fs::path work = dir_ / "work";
+    const std::string key = read_first_line(work / kTree);
+    if (key.empty()) {
+        fs::remove_all(work);
+    } else {
+        fs::remove_all(kept(key));
+        fs::rename(work, kept(key));
+    }
 }
 
 KernelImage KernelStore::build_base(const KernelDefinition& d, bool refresh, int lock) {
     const KernelRecipe r = base_recipe(d);
-    const KernelTree tree = tree_of(d, r.key, lock);
+    const KernelTree tree = work_tree(d, lock);
     const KernelSource source = kernel_source(dir_ / "sources", scratch(), d.package, d.suite, refresh, log_);
-    const std::string made_from = d.package + " " + source.version;
-    if (read_first_line(tree.source / "landfall.source") != made_from) {
+    const std::string made_from = d.package + " " + source.version, whose = r.key + "\n" + made_from + "\n";
+    if (read_file(kept(r.key) / kTree) == whose) {
+        fs::rename(kept(r.key), tree.source);
+    } else {
         const fs::path fresh = scratch() / "tree";
         run({"cp", "-al", source.tree.string(), fresh.string()}, "/", "cannot link the kernel source");
         apply_patches(d, fresh);
-        write_file(fresh / "landfall.source", made_from + "\n");
-        fs::remove_all(tree.source);
+        write_file(fresh / kTree, whose);
         fs::rename(fresh, tree.source);
     }
     tree.configure(d.fragments);
     tree.build(true);
     write_file(tree.output / kBuilt, "");
-    return publish(d, r, tree, made_from);
+    KernelImage built = publish(d, r, tree, made_from);
+    put_away();
+    return built;
 }
 
 KernelImage KernelStore::build_mutant(const KernelDefinition& d, bool refresh, int lock) {
     const KernelDefinition base = load_kernel_definition(d.base);
+    const fs::path base_tree = kept(base_recipe(base).key);
     auto base_image = cached(base);
-    const KernelTree base_tree = tree_of(base, base_recipe(base).key, lock);
-    if (!base_image || refresh || !fs::exists(base_tree.output / kBuilt))
+    if (!base_image || refresh || !fs::exists(base_tree / "obj" / kBuilt))
         base_image = build(base, refresh, lock);
 
-    const KernelRecipe r = mutant_recipe(d, *base_image);
-    const KernelTree tree = tree_of(d, r.key, lock);
     const fs::path fresh = scratch() / "tree";
     fs::create_directories(fresh);
     std::vector<std::string> link{"cp", "-al", "-t", fresh.string()};
-    for (const auto& entry : fs::directory_iterator(base_tree.source)) {
-        if (entry.path() != base_tree.output) link.push_back(entry.path().string());
+    for (const auto& entry : fs::directory_iterator(base_tree)) {
+        const std::string name = entry.path().filename();
+        if (name != "obj" && name != kTree) link.push_back(entry.path().string());
     }
     run(link, "/", "cannot link the kernel source");
     // Objects are rewritten in place by the build, so they are copied; with their times, or all would be made
     // anew.
-    run({"cp", "-a", "--reflink=auto", base_tree.output.string(), (fresh / "obj").string()}, "/",
+    run({"cp", "-a", "--reflink=auto", (base_tree / "obj").string(), (fresh / "obj").string()}, "/",
         "cannot copy the objects of " + base.name);
     apply_patches(d, fresh);
-    fs::remove_all(tree.source);
+    const KernelTree tree = work_tree(d, lock);
     fs::rename(fresh, tree.source);
     auto fragments = base.fragments;
     fragments.insert(fragments.end(), d.fragments.begin(), d.fragments.end());
     tree.configure(fragments);
     tree.build(false);
-    KernelImage built = publish(d, r, tree, base_image->source);
-    fs::remove_all(tree.source);
+    KernelImage built = publish(d, mutant_recipe(d, *base_image), tree, base_image->source);
+    put_away();
     return built;
 }
 

@@ -61,7 +61,7 @@ std::vector<std::pair<std::string, std::string>> build_environment() {
     // build's time and place stay out of the image, so that equal sources give equal kernels.
     return {{"PATH", std::string("/usr/lib/ccache:") + (path != nullptr ? path : "/usr/bin:/bin")},
             {"LC_ALL", "C"},
-            {"ARCH", "x86_64"},
+            {"ARCH", "x86"},
             {"MAKEFLAGS", ""},
             {"KBUILD_OUTPUT", ""},
             {"KBUILD_BUILD_USER", "landfall"},

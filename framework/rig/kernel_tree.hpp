@@ -15,8 +15,6 @@ namespace landfall {
 
 struct KernelTree {
     std::string label;  ///< what people call it
-    /// `output` below `source` makes every path the build records relative, so both can be moved and copied
-    /// together.
     std::filesystem::path source, output;
     std::string local_version;  ///< appended to the release: "-unmap-without-flush"
     std::filesystem::path log_file;
