@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import landfall
 import pytest
 
 PYTHON = Path(__file__).parents[1]
 
 
 def test_the_stub_is_what_the_bindings_say() -> None:
-    printed = subprocess.run([sys.executable, PYTHON / "tools" / "stubs.py"], check=True, capture_output=True, text=True)
+    where = {**os.environ, "PYTHONPATH": str(Path(landfall.__file__).parents[1])}
+    printed = subprocess.run([sys.executable, PYTHON / "tools" / "stubs.py"], check=True, capture_output=True, text=True,
+                             env=where)
     assert (PYTHON / "landfall" / "_core.pyi").read_text() == printed.stdout, "run python/tools/stubs.py"
 
 
