@@ -38,13 +38,15 @@ TEST(ParseRange, LastByteMayBeTheVeryLastOne) {
     EXPECT_EQ(parse_range("0x200000+4K"), (IovaRange{Iova{0x200000}, 4096}));
     EXPECT_EQ(parse_range("0xfffffffffffff000+4K"), (IovaRange{Iova{~0ULL - 4095}, 4096}));
     EXPECT_EQ(parse_range("0+0xffffffffffffffff"), (IovaRange{Iova{0}, ~0ULL}));
-    for (const auto* text : {"", "0x1000", "0x1000+", "+4K", "0x1000+0", "0xfffffffffffff001+4K", "1M+4K", "0x1000+4K+4K"})
+    for (const auto* text :
+         {"", "0x1000", "0x1000+", "+4K", "0x1000+0", "0xfffffffffffff001+4K", "1M+4K", "0x1000+4K+4K"})
         EXPECT_FALSE(parse_range(text)) << text;
 }
 
 TEST(IsName, LettersFirst) {
     for (const auto* text : {"a", "p1", "one-two_three.4", "Z"}) EXPECT_TRUE(is_name(text)) << text;
-    for (const auto* text : {"", "1p", "-", ".a", "a b", "a[0]", "p\xc3\xa9", "a\"b"}) EXPECT_FALSE(is_name(text)) << text;
+    for (const auto* text : {"", "1p", "-", ".a", "a b", "a[0]", "p\xc3\xa9", "a\"b"})
+        EXPECT_FALSE(is_name(text)) << text;
     EXPECT_TRUE(is_name(std::string(64, 'a')));
     EXPECT_FALSE(is_name(std::string(65, 'a')));
 }

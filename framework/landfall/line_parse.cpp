@@ -200,7 +200,8 @@ Line parse_line(std::string_view text, const std::string& file, unsigned number)
     parse_times(in, line);
     if (line.when || !in.at_end()) parse_body(in, line);
     parse_outcomes(in, line);
-    if (!in.at_end()) in.fail_here(line.expected || line.observed ? "the end of the line" : "'=>' or the end of the line");
+    if (!in.at_end())
+        in.fail_here(line.expected || line.observed ? "the end of the line" : "'=>' or the end of the line");
     line.comment = in.comment();
     return line;
 }

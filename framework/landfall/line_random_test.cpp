@@ -141,7 +141,10 @@ std::vector<Segment> segments(Dice& d, bool gaps) {
         const auto length = place.span ? place.span->length : 0;
         return Segment{std::move(place), length};
     });
-    if (gaps && d.coin()) out.insert(out.begin() + static_cast<long>(d.below(out.size() + 1)), {std::nullopt, 1 + d.number()});
+    if (gaps && d.coin()) {
+        const auto at = out.begin() + static_cast<long>(d.below(out.size() + 1));
+        out.insert(at, {std::nullopt, 1 + d.number()});
+    }
     return out;
 }
 

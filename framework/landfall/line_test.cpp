@@ -101,7 +101,8 @@ TEST(Line, CanonicalTextPrintsByteIdentical) {
 }
 
 TEST(Line, SloppyTextHasOneCanonicalForm) {
-    EXPECT_EQ(print(parsed("\tmap  one\t2097152  p1[0+4096]   rw =>  ok#x")), "map one 0x200000 p1[0x0+4K] rw => ok #x");
+    EXPECT_EQ(print(parsed("\tmap  one\t2097152  p1[0+4096]   rw =>  ok#x")),
+              "map one 0x200000 p1[0x0+4K] rw => ok #x");
     EXPECT_EQ(print(parsed("@7 ioas one => ok")), "@7 @7 ioas one => ok");
     EXPECT_EQ(print(parsed("@7 @7 ! stray p1")), "@7 ! stray p1");
     EXPECT_EQ(print(parsed("#")), "");

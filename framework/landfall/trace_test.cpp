@@ -56,7 +56,8 @@ TEST(Trace, ReadAsAScenarioIsTheScenarioAgain) {
 }
 
 TEST(Trace, ANoteBehindAFactOrAnEventIsKept) {
-    EXPECT_EQ(Scenario::parse("rig \"x\" # borrowed\n@5 ! stray p1 # look here\n").print(), "# borrowed\n# look here\n");
+    EXPECT_EQ(Scenario::parse("rig \"x\" # borrowed\n@5 ! stray p1 # look here\n").print(),
+              "# borrowed\n# look here\n");
 }
 
 TEST(Trace, CutInsideALineKeepsWhatIsWhole) {
