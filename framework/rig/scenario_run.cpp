@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace landfall {
 namespace {
@@ -80,17 +81,19 @@ RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& opt
     const auto console_before = rig.console().size();
     Recorder recorder(scenario.file, options);
     recorder.add(fact_line(TextFact{"rig", rig.file().name}));
-    bool lost = false;
+    std::optional<std::string> last_words;
     try {
         const auto session = rig.session(devices);
         play(*session, scenario, options, recorder);
     } catch (const RigDied& death) {
         recorder.add(obituary(death, recorder.last_time()));
-        lost = true;
+        last_words = death.console();
     }
     auto result = recorder.finish();
-    result.rig_lost = lost;
+    result.rig_lost = last_words.has_value();
     result.console = rig.console().substr(console_before);
+    // A rig that died without a word in this run leaves what it said before.
+    if (result.console.empty() && last_words) result.console = *last_words;
     return result;
 }
 
