@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include "rig/environment_test.hpp"
 
 namespace landfall {
 namespace {
@@ -14,10 +14,8 @@ TEST(Doctor, ReadsTheVersionOfQemu) {
 }
 
 TEST(Doctor, SaysWhatToDoWhenThereIsNothing) {
-    const std::string path = std::getenv("PATH");
-    setenv("PATH", "/nonexistent", 1);
+    const ScopedVariable path("PATH", "/nonexistent");
     const auto checks = examine_host();
-    setenv("PATH", path.c_str(), 1);
     bool qemu = false;
     for (const HostCheck& check : checks) {
         if (check.state == HostCheck::State::lacking) {

@@ -11,6 +11,7 @@
 
 #include "landfall/error.hpp"
 #include "os/files.hpp"
+#include "rig/environment_test.hpp"
 #include "rig/kernel_recipe.hpp"
 #include "rig/kernel_tree.hpp"
 
@@ -30,11 +31,12 @@ bzImage: $(O)/object
 	cp $(O)/object $(O)/arch/x86/boot/bzImage
 	cp /bin/true $(O)/vmlinux
 	echo 6.99$(LOCALVERSION) > $(O)/include/config/kernel.release
+	test ! -e $(XDG_CACHE_HOME)/stop
 $(O)/object: source.c
 	echo '  CC      source.o'
 	! grep error source.c
 	cp source.c $(O)/object
-	echo compiled >> $(O)/compiled
+	echo compiled in $(O) >> $(O)/compiled
 )";
 
 class KernelStoreTest : public testing::Test {
@@ -42,8 +44,6 @@ class KernelStoreTest : public testing::Test {
     KernelStoreTest() {
         if (!missing_build_packages().empty()) return;
         fs::create_directories(dir_ / "fixtures/kernels");
-        setenv("XDG_CACHE_HOME", (dir_ / "cache").c_str(), 1);
-        setenv("LANDFALL_FIXTURES", (dir_ / "fixtures").c_str(), 1);
         fixture("lab.config", "CONFIG_LAB=y\n");
         fixture("1.0.yaml",
                 "title: a base\npackage: linux-source-1.0\nsuite: some-suite\nfragments: "
@@ -80,7 +80,7 @@ class KernelStoreTest : public testing::Test {
         }
         return "no error";
     }
-    /// How often the objects of the only tree of the cache were compiled.
+    /// A line for each time the objects of a tree of the cache were compiled.
     [[nodiscard]] std::string compiled() const {
         std::string all;
         for (const auto& tree : fs::directory_iterator(dir_ / "cache/landfall/kernels/trees")) {
@@ -90,7 +90,10 @@ class KernelStoreTest : public testing::Test {
     }
 
     fs::path dir_ = fs::path(testing::TempDir()) / ("kernel-store-test-" + std::to_string(getpid()));
+    const std::string once_ = "compiled in " + (dir_ / "cache/landfall/kernels/work/obj").string() + "\n";
     fs::path source_ = dir_ / "cache/landfall/kernels/sources/linux-source-1.0_1.0.7-1";
+    ScopedVariable cache_{"XDG_CACHE_HOME", dir_ / "cache"},
+        fixtures_{"LANDFALL_FIXTURES", dir_ / "fixtures"};
 };
 
 TEST_F(KernelStoreTest, BuildsOnceAndFindsAgain) {
@@ -103,7 +106,7 @@ TEST_F(KernelStoreTest, BuildsOnceAndFindsAgain) {
     EXPECT_TRUE(fs::exists(image.vmlinux));
     EXPECT_EQ(find_kernel("1.0").bzimage, image.bzimage);
     EXPECT_TRUE(cached_kernel(load_kernel_definition("1.0")));
-    EXPECT_EQ(compiled(), "compiled\n");
+    EXPECT_EQ(compiled(), once_);
     EXPECT_EQ(read_file(source_ / "source.c"), "int pristine;\n") << "the shared source was written to";
 }
 
@@ -122,8 +125,7 @@ TEST_F(KernelStoreTest, AMutantStartsFromTheObjectsOfItsBase) {
     const auto base = cached_kernel(load_kernel_definition("1.0"));
     ASSERT_TRUE(base);
     EXPECT_EQ(read_file(base->bzimage), "int base;\n");
-    EXPECT_EQ(compiled(), "compiled\n")
-        << "of the two trees only the base's is kept, and nothing was added to it";
+    EXPECT_EQ(compiled(), once_) << "of the two trees only the base's is kept, and nothing was added to it";
 }
 
 TEST_F(KernelStoreTest, NamesSymbolsThatDidNotComeOut) {
@@ -136,6 +138,25 @@ TEST_F(KernelStoreTest, AFailedBuildShowsItsEndAndLeavesNothingFinished) {
     fixture("base.patch", patch("int pristine;", "error here;"));
     EXPECT_THAT(lab_error("1.0"), AllOf(HasSubstr("error here;"), HasSubstr("logs/1.0.log")));
     EXPECT_FALSE(cached_kernel(load_kernel_definition("1.0")));
+}
+
+TEST_F(KernelStoreTest, GoesOnWhereItStopped) {
+    write_file(dir_ / "cache/stop", "");
+    EXPECT_THAT(lab_error("1.0"), HasSubstr("make"));
+    EXPECT_FALSE(cached_kernel(load_kernel_definition("1.0")));
+    fs::remove(dir_ / "cache/stop");
+    EXPECT_EQ(find_kernel("mutant").release, "6.99-mutant");
+    EXPECT_EQ(compiled(), once_);
+}
+
+TEST_F(KernelStoreTest, AnUnfinishedMutantIsForgotten) {
+    (void)find_kernel("1.0");
+    write_file(dir_ / "cache/stop", "");
+    EXPECT_THAT(lab_error("mutant"), HasSubstr("make"));
+    fs::remove(dir_ / "cache/stop");
+    fixture("mutant.patch", patch("int base;", "int better;"));
+    EXPECT_EQ(read_file(find_kernel("mutant").bzimage), "int better;\n");
+    EXPECT_EQ(compiled(), once_);
 }
 
 TEST_F(KernelStoreTest, APatchMustApplyExactly) {
@@ -169,7 +190,7 @@ TEST_F(KernelStoreTest, TellsAFolderThatIsNoSourceTree) {
 }
 
 TEST_F(KernelStoreTest, RefusesACacheMakeCannotWorkIn) {
-    setenv("XDG_CACHE_HOME", (dir_ / "my cache").c_str(), 1);
+    const ScopedVariable cache("XDG_CACHE_HOME", dir_ / "my cache");
     EXPECT_THAT(lab_error("1.0"), HasSubstr("XDG_CACHE_HOME"));
 }
 

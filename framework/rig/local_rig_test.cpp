@@ -10,6 +10,7 @@
 
 #include "landfall/error.hpp"
 #include "os/files.hpp"
+#include "rig/environment_test.hpp"
 
 namespace landfall {
 namespace {
@@ -22,13 +23,11 @@ class LocalRigTest : public testing::Test {
   protected:
     LocalRigTest() {
         fs::create_directories(dir_);
-        setenv("LANDFALL_PROGRAM", program_.c_str(), 1);
         file_.name = "x";
         file_.kind = RigFile::Kind::local;
         file_.functions = {{"a", *Bdf::parse("0000:03:00.0"), ""}, {"b", *Bdf::parse("0000:03:00.1"), ""}};
     }
     ~LocalRigTest() override {
-        unsetenv("LANDFALL_PROGRAM");
         fs::remove_all(dir_);
     }
     void script(const std::string& text) {
@@ -39,6 +38,7 @@ class LocalRigTest : public testing::Test {
 
     fs::path dir_ = fs::path(testing::TempDir()) / ("local-rig-test-" + std::to_string(getpid()));
     fs::path program_ = dir_ / "landfall";
+    ScopedVariable variable_{"LANDFALL_PROGRAM", program_};
     RigFile file_;
 };
 
