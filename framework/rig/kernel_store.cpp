@@ -1,9 +1,8 @@
 // The cache, below ~/.cache/landfall/kernels:
 //
 //   images/NAME-HASH/  bzImage vmlinux config release source recipe: finished, put there by one rename
-//   work/              the tree being built: source (hard links), landfall.tree (whose it is) and obj/.
-//   Always the
-//                      same path, since a build records absolute paths and would else make everything anew
+//   work/              the tree being built: source (hard links), landfall.tree (whose it is), obj/; always
+//                      here, since a build records absolute paths and makes anew what moved
 //   trees/NAME-HASH/   where a base's tree is kept, so that a mutant compiles only what it changes
 //   sources/           unpacked packages
 //   own/HASH/          objects and image of a source tree of the user's
@@ -68,6 +67,7 @@ class KernelStore {
     void apply_patches(const KernelDefinition& d, const fs::path& tree) const;
     [[nodiscard]] KernelTree work_tree(const KernelDefinition& d, int lock) const;
     void put_away() const;
+    void replace(const fs::path& folder, const fs::path& fresh) const;
     [[nodiscard]] fs::path kept(const std::string& key) const { return dir_ / "trees" / key; }
     [[nodiscard]] FileLock take_lock() const;
     void prepare() const;
@@ -150,9 +150,16 @@ void KernelStore::put_away() const {
     if (key.empty()) {
         fs::remove_all(work);
     } else {
-        fs::remove_all(kept(key));
-        fs::rename(work, kept(key));
+        replace(kept(key), work);
     }
+}
+
+/// Killed at any point, this leaves a folder whole or not at all: what was there goes away elsewhere.
+void KernelStore::replace(const fs::path& folder, const fs::path& fresh) const {
+    const fs::path old = scratch() / "old";
+    fs::remove_all(old);
+    if (fs::exists(folder)) fs::rename(folder, old);
+    fs::rename(fresh, folder);
 }
 
 KernelImage KernelStore::build_base(const KernelDefinition& d, bool refresh, int lock) {
@@ -192,8 +199,7 @@ KernelImage KernelStore::build_mutant(const KernelDefinition& d, bool refresh, i
         if (name != "obj" && name != kTree) link.push_back(entry.path().string());
     }
     run(link, "/", "cannot link the kernel source");
-    // Objects are rewritten in place by the build, so they are copied; with their times, or all would be made
-    // anew.
+    // The build rewrites objects in place, so they are copied; with their times, or make would make them all.
     run({"cp", "-a", "--reflink=auto", (base_tree / "obj").string(), (fresh / "obj").string()}, "/",
         "cannot copy the objects of " + base.name);
     apply_patches(d, fresh);
@@ -225,8 +231,7 @@ KernelImage KernelStore::publish(const KernelDefinition& d, const KernelRecipe& 
     tree.install(fresh);
     write_file(fresh / "source", source + "\n");
     write_file(fresh / "recipe", r.text);
-    fs::remove_all(folder);
-    fs::rename(fresh, folder);
+    replace(folder, fresh);
     return *image(d, r);
 }
 
@@ -242,8 +247,7 @@ KernelImage KernelStore::own(const fs::path& path) {
     const fs::path fresh = scratch() / "image";
     fs::create_directories(fresh);
     tree.install(fresh);
-    fs::remove_all(folder / "image");
-    fs::rename(fresh, folder / "image");
+    replace(folder / "image", fresh);
     fs::remove_all(scratch());
     return {path, folder / "image/bzImage", folder / "image/vmlinux",
             read_first_line(folder / "image/release"), source};
