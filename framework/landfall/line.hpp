@@ -3,7 +3,11 @@
 //   line     = [times] [body] [ "=>" expectation ] [ "=>" outcome ] [ "#" comment ]
 //   times    = "@" ns                 an event's latest possible time
 //            | "@" ns "@" ns          the closed interval in which a step ran
-//   body     = step | fact | "!" event
+//   body     = [ "lane" N ":" ] step | fact | "!" event
+//
+// Consecutive steps with a lane in front are a block: each lane takes its own steps in order, the lanes run side by
+// side, and the next step without a lane waits for all of them. In a trace the steps of a block stand in the order in
+// which they ended.
 //
 // A timed step always ends in its outcome; an expectation, if the scenario had one, stands before it. Strip the
 // times and the last "=>" and the scenario is back: every trace is a reproducer.
@@ -149,18 +153,22 @@ using Event = std::variant<FaultEvent, KernelEvent, StrayEvent, DmaEvent, LabEve
 
 struct Line {
     unsigned number = 0;  ///< 1-based line in its file; not part of the text
+    unsigned lane = 0;    ///< of a step that runs beside others, 1 to kMaxLane; 0: on its own
     std::optional<Interval> when;
     std::variant<std::monostate, Step, Fact, Event> body;
     std::optional<Outcome> expected, observed;
     std::string comment;  ///< text behind '#', without it
     bool operator==(const Line& o) const {
-        return when == o.when && body == o.body && expected == o.expected && observed == o.observed &&
+        return lane == o.lane && when == o.when && body == o.body && expected == o.expected && observed == o.observed &&
                comment == o.comment;
     }
     [[nodiscard]] const Step* step() const { return std::get_if<Step>(&body); }
     [[nodiscard]] const Fact* fact() const { return std::get_if<Fact>(&body); }
     [[nodiscard]] const Event* event() const { return std::get_if<Event>(&body); }
 };
+
+/// Lanes a block may have.
+inline constexpr unsigned kMaxLane = 16;
 
 /// Longest line the parser looks at; anything longer is an error, never a buffer.
 inline constexpr std::size_t kMaxLine = 64 * 1024;

@@ -157,18 +157,29 @@ void parse_times(Cursor& in, Line& line) {
     if (line.when->end < line.when->begin) in.fail("an end that is not before its beginning");
 }
 
+// "lane 2:" in front of a step.
+unsigned parse_lane(Cursor& in) {
+    constexpr std::string_view kWhat = "a lane's number and a colon, such as 2:";
+    const auto word = in.word(kWhat);
+    const auto n = word.ends_with(':') ? parse_size(word.substr(0, word.size() - 1)) : std::nullopt;
+    if (!n) in.fail(kWhat);
+    if (*n < 1 || *n > kMaxLane) in.fail(fmt::format("a lane from 1 to {}", kMaxLane));
+    return static_cast<unsigned>(*n);
+}
+
 void parse_body(Cursor& in, Line& line) {
     if (in.accept("!")) {
         if (!line.when) in.fail("a time in front of an event");
         line.body = parse_event(in);
         return;
     }
+    if (in.accept("lane")) line.lane = parse_lane(in);
     const auto word = in.word("a step");
     if (auto step = parse_step(word, in)) {
         line.body = std::move(*step);
         return;
     }
-    auto fact = parse_fact(word, in);
+    auto fact = line.lane == 0 ? parse_fact(word, in) : std::nullopt;
     if (!fact) in.fail(known_steps());
     line.body = std::move(*fact);
 }

@@ -193,6 +193,7 @@ std::string print(const Line& line) {
         if (line.step() != nullptr || line.when->begin != line.when->end)
             add(fmt::format("@{}", line.when->end.value));
     }
+    if (line.lane != 0) add(fmt::format("lane {}:", line.lane));
     if (const auto* s = line.step()) add(print(*s));
     if (const auto* f = line.fact()) add(print(*f));
     if (const auto* e = line.event()) add(print(*e));

@@ -192,6 +192,7 @@ Line line(Dice& d) {
             break;
         default:
             l.body = step(d);
+            if (d.coin()) l.lane = static_cast<unsigned>(1 + d.below(kMaxLane));
             if (d.coin()) l.expected = outcome(d);
             if (d.coin()) {
                 l.when = interval(d);

@@ -118,6 +118,14 @@ std::string Scenario::print() const {
     return out;
 }
 
+std::size_t block_length(std::span<const Line> lines) {
+    std::size_t n = 1;
+    if (lines.front().lane == 0) return n;
+    for (std::size_t i = 1; i < lines.size() && (lines[i].step() == nullptr || lines[i].lane != 0); ++i)
+        if (lines[i].step() != nullptr) n = i + 1;
+    return n;
+}
+
 std::vector<std::string> Scenario::devices() const {
     std::vector<std::string> out;
     for (const auto& line : lines) {

@@ -3,6 +3,7 @@
 
 #include <iosfwd>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct Scenario {
     /// The first comment, trimmed: what the scenario claims. Empty if it starts with a step.
     [[nodiscard]] std::string title() const;
 };
+
+/// Lines at the front that belong together: a block of lanes without the remarks behind it, else one line.
+[[nodiscard]] std::size_t block_length(std::span<const Line> lines);
 
 /// Reads a text line by line and refuses what is not text: NUL bytes, invalid UTF-8, lines over kMaxLine. Memory is
 /// bounded by kMaxLine whatever the input.

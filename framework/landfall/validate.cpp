@@ -51,6 +51,20 @@ std::vector<std::string> devices_of(const Step& step) {
                       step);
 }
 
+std::string driven_by(const Step& step) {
+    return std::visit(Overloaded{
+                          [](const DeviceControl& s) { return s.device; },
+                          [](const Dma& s) { return s.request.device; },
+                          [](const Start& s) { return s.request.device; },
+                          [](const Pump& s) { return s.request.device; },
+                          [](const Wait& s) { return s.device; },
+                          [](const Halt& s) { return s.device; },
+                          [](const View& s) { return s.device; },
+                          [](const auto&) { return std::string(); },
+                      },
+                      step);
+}
+
 void Validator::fail(const std::string& found, const std::string& expected) const {
     throw TextError({file_, line_, column_of(text_, found)}, found, expected);
 }
@@ -68,6 +82,8 @@ void Validator::declare(Known known) {
     if (known.name.find('.') != std::string::npos) fail(known.name, "a name without '.', which marks the lab's own");
     if (std::ranges::find(known_, known.name, &Known::name) != known_.end())
         fail(known.name, "a name that is not in use yet");
+    known.block = block_;
+    known.lane = lane_;
     known_.push_back(std::move(known));
 }
 
@@ -76,12 +92,14 @@ const Validator::Known& Validator::use(const std::string& name, std::initializer
     const auto it = std::ranges::find(known_, name, &Known::name);
     if (it != known_.end()) {
         if (std::ranges::find(kinds, it->kind) == kinds.end()) fail(name, what);
+        if (it->kind != Kind::device && it->block == block_ && it->lane != lane_)
+            fail(name, fmt::format("{} that this lane made, or that was there before the lanes ran", what));
         return *it;
     }
     // Devices are declared by the rig; the first use in a scenario makes the name a device's.
     if (kinds.size() != 1 || *kinds.begin() != Kind::device)
         fail(name, fmt::format("{} declared on an earlier line", what));
-    return known_.emplace_back(Known{name, Kind::device, {}});
+    return known_.emplace_back(Known{name, Kind::device, {}, 0, 0});
 }
 
 const Buffer& Validator::use_buffer(const BufferSlice& slice) {
@@ -180,20 +198,36 @@ void Validator::expected_segments(const std::vector<Segment>& segments) {
         if (s.place) use_buffer(*s.place);
 }
 
+// Lanes run side by side: what one makes the others cannot count on, and a device's DMA belongs to one of them.
+void Validator::in_lane(const Line& line) {
+    if (line.lane == 0 || lane_ == 0) {
+        ++block_;
+        driver_.clear();
+    }
+    lane_ = line.lane;
+    if (lane_ == 0) return;
+    if (std::holds_alternative<Require>(*line.step())) fail("require", "a requirement in front of the lanes");
+    const auto name = driven_by(*line.step());
+    if (name.empty()) return;
+    const auto lane = driver_.emplace(name, lane_).first->second;
+    if (lane != lane_) fail(name, fmt::format("a device whose DMA lane {} leaves alone", lane));
+}
+
 void Validator::step(const Line& line, std::string_view text) {
     line_ = line.number;
     text_ = text;
+    in_lane(line);
     for (const auto& name : devices_of(*line.step())) use(name, {Kind::device}, "a device");
     std::visit(Overloaded{
                    [&](const Buffer& s) {
-                       declare({s.name, Kind::buffer, s});
+                       declare({s.name, Kind::buffer, s, 0, 0});
                    },
                    [&](const Ioas& s) {
-                       declare({s.name, Kind::ioas, {}});
+                       declare({s.name, Kind::ioas, {}, 0, 0});
                    },
                    [&](const Hwpt& s) {
                        use_ioas(s.ioas);
-                       declare({s.name, Kind::hwpt, {}});
+                       declare({s.name, Kind::hwpt, {}, 0, 0});
                    },
                    [&](const Map& s) { map(s); },
                    [&](const IoasCopy& s) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@ namespace landfall {
 
 /// The devices a step names, in order.
 [[nodiscard]] std::vector<std::string> devices_of(const Step& step);
+
+/// The device whose engine a step uses; empty if none.
+[[nodiscard]] std::string driven_by(const Step& step);
 
 /// Checks step by step: names (declared once, before use, of the right kind), slices within their buffers,
 /// start/wait and pump/halt in pairs, and expectations that the step could meet. Throws TextError.
@@ -28,7 +32,8 @@ class Validator {
     struct Known {
         std::string name;
         Kind kind;
-        Buffer buffer;  ///< only for Kind::buffer
+        Buffer buffer;                 ///< only for Kind::buffer
+        unsigned block = 0, lane = 0;  ///< where it was declared
     };
     struct Busy {
         DmaRequest request;
@@ -41,6 +46,7 @@ class Validator {
     const Known& use(const std::string& name, std::initializer_list<Kind> kinds, const char* what);
     void use_domain(const std::string& name) { use(name, {Kind::ioas, Kind::hwpt}, "an IOAS or HWPT"); }
     void use_ioas(const std::string& name) { use(name, {Kind::ioas}, "an IOAS"); }
+    void in_lane(const Line& line);
     const Buffer& use_buffer(const BufferSlice& slice);
     void map(const Map& step);
     void idle(const std::string& device) const;
@@ -53,8 +59,11 @@ class Validator {
     void expected_segments(const std::vector<Segment>& segments);
 
     std::string file_;
-    unsigned line_ = 0;      ///< of the line being checked
-    std::string_view text_;  ///< of the line being checked
+    unsigned line_ = 0;                       ///< of the line being checked
+    std::string_view text_;                   ///< of the line being checked
+    unsigned lane_ = 0;                       ///< of the line being checked
+    unsigned block_ = 0;                      ///< counts the blocks of lanes and the steps between them
+    std::map<std::string, unsigned> driver_;  ///< the lane that drives a device in this block
     std::vector<Known> known_;
     std::vector<Busy> busy_;
     DmaRequest ended_;  ///< what the `wait` being checked waits for

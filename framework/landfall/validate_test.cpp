@@ -30,6 +30,10 @@ constexpr Mistake kMistakes[] = {
     {"hwpt h2 three a\n", 1, 9, "three", "an IOAS declared"},
     {"attach a three\n", 1, 10, "three", "an IOAS or HWPT declared"},
     {"destroy three\n", 1, 9, "three", "an IOAS or HWPT declared"},
+    // lanes
+    {"lane 1: ioas x\nlane 2: map x 0x0 p1 rw\n", 2, 13, "x", "that this lane made, or that was there before"},
+    {"lane 1: dma a write 0x0+64\nlane 2: dma a read 0x0+64\n", 2, 13, "a", "whose DMA lane 1 leaves alone"},
+    {"lane 1: require same-group a b\n", 1, 9, "require", "in front of the lanes"},
     // kinds
     {"map h1 0x0 p1 rw\n", 1, 5, "h1", "an IOAS"},
     {"map one 0x0 two rw\n", 1, 13, "two", "a buffer"},
@@ -115,6 +119,8 @@ TEST(Validator, AcceptsWhatIsRight) {
              "dma a write 0x0+64 => timeout nowhere\n",
              "dma a copy 0x0+64 to 0x1000 => from p1 lands f1[0x1000+64]\n",
              "view a => sees one\nview b => sees nothing\n",
+             "lane 1: replace a two\nlane 2: replace a one\nlane 3: dma a write 0x0+64\n",
+             "lane 1: ioas x\nlane 1: map x 0x0 p1 rw\nsleep 0ms\nlane 2: map x 0x1000 p1 rw\n",
          })
         EXPECT_NO_THROW((void)Scenario::parse(kHead + text, "f.scn")) << text;
 }

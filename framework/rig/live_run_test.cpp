@@ -20,7 +20,10 @@ class PaperSession final : public Session {
         head_.push_back(parse_line("staging 0x70000000+1M", "head", 2));
     }
     [[nodiscard]] const std::vector<Line>& head() const override { return head_; }
-    [[nodiscard]] Line step(const Line& step, const std::function<void(const Line&)>&) override {
+    void run(std::span<const Line> steps, const OnLine& on_line) override {
+        for (const auto& line : steps) on_line(answer_to(line));
+    }
+    [[nodiscard]] Line answer_to(const Line& step) {
         const auto text = print(*step.step());
         script_.sent.push_back(text);
         const auto found = script_.answers.find(text);
@@ -28,7 +31,7 @@ class PaperSession final : public Session {
         if (answer == "die" || answer == "panic") throw RigDied(answer, answer == "panic", "last words");
         return parse_line("@10 @20 " + print(step) + " => " + answer, "paper", 1);
     }
-    void finish(const std::function<void(const Line&)>& on_line) override {
+    void finish(const OnLine& on_line) override {
         on_line(parse_line("end " + std::to_string(script_.sent.size()), "paper", 1));
     }
 

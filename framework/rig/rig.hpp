@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,15 +50,18 @@ struct RigOptions {
 /// A conversation with `landfall exec` on the rig: one scenario's worth.
 class Session {
   public:
+    using OnLine = std::function<void(const Line&)>;
     virtual ~Session() = default;
     /// The head of the trace: facts as exec reported them.
     [[nodiscard]] virtual const std::vector<Line>& head() const = 0;
-    /// Runs one step and returns it with times and outcome. Events that were reported on the way go to
-    /// `on_event` in order, before the step's own line returns. Throws RigDied when the rig is lost or the
-    /// step's limit passed.
-    [[nodiscard]] virtual Line step(const Line& step, const std::function<void(const Line&)>& on_event) = 0;
+    /// Carries out a block: one step, or consecutive steps of several lanes. Each comes back to `on_line` with times and
+    /// outcome as it ends, events in between in the order they were reported. Throws RigDied when the rig is lost or
+    /// the block's limit passed.
+    virtual void run(std::span<const Line> steps, const OnLine& on_line) = 0;
+    /// A block of one step; returns it with times and outcome. `on_event` may be empty.
+    [[nodiscard]] Line step(const Line& step, const OnLine& on_event);
     /// Ends the scenario: late events, then the `end` line. After it the session is spent.
-    virtual void finish(const std::function<void(const Line&)>& on_line) = 0;
+    virtual void finish(const OnLine& on_line) = 0;
 };
 
 /// The rig is gone in the middle of things. `kernel_died`: the guest's kernel said so itself (panic, oops),

@@ -30,14 +30,21 @@ bool ends_the_run(const Line& line) {
 void play(Session& session, const Scenario& scenario, const RunOptions& options, Recorder& recorder) {
     const auto add = [&](const Line& line) { recorder.add(line); };
     for (const auto& line : session.head()) add(line);
-    for (const auto& line : scenario.lines) {
-        if (line.step() == nullptr) {
-            add(line);
-            continue;
+    bool over = false;
+    const auto add_step = [&](const Line& line) {
+        add(line);
+        over = over || ends_the_run(line);
+    };
+    const std::span<const Line> lines = scenario.lines;
+    for (std::size_t i = 0; i < lines.size() && !over && !(options.fail_fast && recorder.violated());) {
+        const auto block = lines.subspan(i, block_length(lines.subspan(i)));
+        i += block.size();
+        std::vector<Line> steps;
+        for (const auto& line : block) {
+            if (line.step() == nullptr) add(line);
+            else steps.push_back(line);
         }
-        const auto ran = session.step(line, add);
-        add(ran);
-        if (ends_the_run(ran) || (options.fail_fast && recorder.violated())) break;
+        if (!steps.empty()) session.run(steps, add_step);
     }
     session.finish(add);
 }

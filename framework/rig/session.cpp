@@ -10,7 +10,6 @@ namespace landfall {
 namespace {
 
 using std::chrono::milliseconds;
-using OnLine = std::function<void(const Line&)>;
 
 constexpr milliseconds kEndLimit{5000};
 constexpr std::string_view kExit = "exit ";
@@ -32,27 +31,8 @@ class LiveSession final : public Session {
 
     [[nodiscard]] const std::vector<Line>& head() const override { return head_; }
 
-    [[nodiscard]] Line step(const Line& step, const OnLine& on_event) override {
-        const Step* asked = step.step();
-        if (spent_ || asked == nullptr) throw LabError("a session takes steps, and none after its end");
-        const auto text = print(as_scenario(step));
-        const Deadline deadline(options_.limit + implied_time(*asked));
-        try {
-            channel_.send(text, deadline);
-            for (;;) {
-                Line line = receive(deadline, text);
-                if (line.event() != nullptr) {
-                    if (on_event) on_event(line);
-                } else if (line.step() != nullptr && *line.step() == *asked && line.observed) {
-                    return line;
-                } else {
-                    throw channel_.died(fmt::format("the rig answered '{}' to '{}'", print(line), text));
-                }
-            }
-        } catch (const RigDied&) {
-            spent_ = true;
-            throw;
-        }
+    void run(std::span<const Line> steps, const OnLine& on_line) override {
+        for (const auto& line : steps) run_one(line, on_line);
     }
 
     void finish(const OnLine& on_line) override {
@@ -74,6 +54,26 @@ class LiveSession final : public Session {
     }
 
   private:
+    void run_one(const Line& step, const OnLine& on_line) {
+        const Step* asked = step.step();
+        if (spent_ || asked == nullptr) throw LabError("a session takes steps, and none after its end");
+        const auto text = print(as_scenario(step));
+        const Deadline deadline(options_.limit + implied_time(*asked));
+        try {
+            channel_.send(text, deadline);
+            for (bool done = false; !done;) {
+                Line line = receive(deadline, text);
+                done = line.step() != nullptr && *line.step() == *asked && line.observed;
+                if (line.event() == nullptr && !done)
+                    throw channel_.died(fmt::format("the rig answered '{}' to '{}'", print(line), text));
+                on_line(line);
+            }
+        } catch (const RigDied&) {
+            spent_ = true;
+            throw;
+        }
+    }
+
     void read_head() {
         const Deadline deadline(options_.limit + kEndLimit);
         for (;;) {
@@ -121,6 +121,15 @@ class LiveSession final : public Session {
 };
 
 }  // namespace
+
+Line Session::step(const Line& step, const OnLine& on_event) {
+    Line out;
+    run({&step, 1}, [&](const Line& line) {
+        if (line.step() != nullptr) out = line;
+        else if (on_event) on_event(line);
+    });
+    return out;
+}
 
 milliseconds implied_time(const Step& step) {
     // The slowest engine moves a page in 100 ms (edu) and is given as long again.
