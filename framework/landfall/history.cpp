@@ -65,6 +65,11 @@ void History::apply(const Change& change, const std::optional<Interval>& step, u
             [&](const GroupMoved& c) {
                 follow(groups_[c.group], {c.space, c.domain, {}}, step, line);
             },
+            [&](const DeviceDeclared& c) {
+                auto& books = devices_[c.device].declared;
+                if (books.empty()) follow(books, {}, std::nullopt, 0);
+                follow(books, {c.space, c.domain, {}}, step, line);
+            },
             [&](const DeviceGated& c) {
                 follow(devices_[c.device].gate, {c.open, {}}, step, line);
             },
@@ -141,6 +146,14 @@ Outlook History::look(const std::string& device, const IovaRange& range, const I
     return out;
 }
 
+std::vector<const DomainSpell*> History::declared(const std::string& device, const Interval& window) const {
+    const auto& d = devices_.find(device)->second;
+    std::vector<const DomainSpell*> out;
+    for (const auto& spell : d.declared.empty() ? groups_.at(d.group) : d.declared)
+        if (spell.life.possible_in(window)) out.push_back(&spell);
+    return out;
+}
+
 const DomainSpell* History::last_stay(const Device& device, SpaceId space) const {
     const auto& spells = groups_.at(device.group);
     const auto it =
@@ -167,14 +180,17 @@ std::vector<Trail> History::whence(const std::string& device, Iova a, const Back
 void History::forget(Nanoseconds before) {
     for (auto& space : spaces_) prune(space.dead, before);
     for (auto& [number, spells] : groups_) prune(spells, before);
-    for (auto& [name, device] : devices_) prune(device.gate, before);
+    for (auto& [name, device] : devices_) {
+        prune(device.gate, before);
+        prune(device.declared, before);
+    }
 }
 
 std::size_t History::remembered() const {
     std::size_t n = 0;
     for (const auto& space : spaces_) n += space.dead.size();
     for (const auto& [number, spells] : groups_) n += spells.size();
-    for (const auto& [name, device] : devices_) n += device.gate.size();
+    for (const auto& [name, device] : devices_) n += device.gate.size() + device.declared.size();
     return n;
 }
 

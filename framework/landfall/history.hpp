@@ -87,6 +87,11 @@ class History {
     /// Pointers in the answer live until the next apply() or forget().
     [[nodiscard]] Outlook look(const std::string& device, const IovaRange& range,
                                const Interval& window) const;
+    /// The domains the device's owner may have been told last at some instant of the window, oldest first: by
+    /// the device's own books, or, where the model keeps none, the group's domain. Pointers live as those of
+    /// look().
+    [[nodiscard]] std::vector<const DomainSpell*> declared(const std::string& device,
+                                                           const Interval& window) const;
     /// Where it is remembered that `a` led to this memory, the device's own group's spaces first.
     [[nodiscard]] std::vector<Trail> whence(const std::string& device, Iova a, const Backing& memory) const;
 
@@ -108,6 +113,7 @@ class History {
     struct Device {
         std::uint32_t group = 0;
         std::deque<GateSpell> gate;
+        std::deque<DomainSpell> declared;  ///< empty: the model keeps no books per device
     };
     struct Found {
         IovaRange range;

@@ -45,6 +45,14 @@ class HistoryTest : public testing::Test {
         return out;
     }
 
+    // "one two": what b's owner may have been told; "-" for nothing.
+    std::string told(Interval window) {
+        std::string out;
+        for (const auto* spell : h.declared("b", window))
+            out += (out.empty() ? "" : " ") + (spell->space ? spell->domain : "-");
+        return out;
+    }
+
     History h;
     unsigned line = 0;
 };
@@ -138,6 +146,24 @@ TEST_F(HistoryTest, RemembersWhereAnAddressOnceLed) {
     EXPECT_EQ(trails[0].mapping->life.ended_line, 1U);
     EXPECT_EQ(trails[0].domain->life.ended_line, 2U);
     EXPECT_TRUE(h.whence("b", kPage.start, {"elsewhere", 0, 0}).empty());
+}
+
+TEST_F(HistoryTest, WithoutBooksTheGroupsDomainIsDeclared) {
+    step(GroupMoved{2, SpaceId{1}, "two"}, at(100, 200));
+    EXPECT_EQ(told(at(10, 99)), "one");
+    EXPECT_EQ(told(at(150, 160)), "one two");
+    EXPECT_EQ(told(at(201, 300)), "two");
+}
+
+TEST_F(HistoryTest, BooksOfADeviceMoveOnTheirOwn) {
+    step(DeviceDeclared{"b", SpaceId{0}, "one"}, at(10, 20));
+    step(GroupMoved{2, SpaceId{1}, "two"}, at(100, 200));
+    EXPECT_EQ(told(at(1, 9)), "-") << "nothing was told before the first entry";
+    EXPECT_EQ(told(at(1, 10)), "- one");
+    EXPECT_EQ(told(at(300, 400)), "one");
+    EXPECT_EQ(reach(at(300, 400)), "q") << "books move no DMA";
+    step(DeviceDeclared{"b", std::nullopt, {}}, at(500, 510));
+    EXPECT_EQ(told(at(505, 506)), "one -");
 }
 
 TEST_F(HistoryTest, MemoryIsBoundedByWhatIsLive) {

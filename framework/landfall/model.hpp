@@ -35,6 +35,7 @@ struct Area {
     Backing memory;
     bool writable_pages = true;  ///< pinned for writing: a copy of the mapping may be writable
     bool unpinnable = false;  ///< pinning fails (pages that are read-only in the process, wanted for writing)
+    bool operator==(const Area&) const = default;
     [[nodiscard]] std::uint64_t page_offset() const { return memory.address % kPageSize; }
 };
 
@@ -63,12 +64,20 @@ struct GroupMoved {
     std::optional<SpaceId> space;
     std::string domain;
 };
+/// What the device's owner was told last, in a model that keeps books per device: from now on `space`;
+/// nullopt: nothing. It says nothing about where the device's DMA goes.
+struct DeviceDeclared {
+    std::string device;
+    std::optional<SpaceId> space;
+    std::string domain;
+};
 /// A device may, or may no longer, put anything on the bus (bus mastering).
 struct DeviceGated {
     std::string device;
     bool open = false;
 };
-using Change = std::variant<DeviceAppeared, SpaceMade, AreaMapped, AreaUnmapped, GroupMoved, DeviceGated>;
+using Change = std::variant<DeviceAppeared, SpaceMade, AreaMapped, AreaUnmapped, GroupMoved, DeviceDeclared,
+                            DeviceGated>;
 
 // ---- the model --------------------------------------------------------------------------------------------
 
@@ -85,6 +94,9 @@ struct Prediction {
 class Model {
   public:
     virtual ~Model() = default;
+    [[nodiscard]] virtual std::unique_ptr<Model> clone() const = 0;
+    /// True if both are the same model in the same state: from here on they answer every step alike.
+    [[nodiscard]] virtual bool same_state(const Model& other) const = 0;
     [[nodiscard]] virtual std::vector<Change> fact(const Fact& fact) = 0;
     /// The answer the kernel owes in the present state.
     [[nodiscard]] virtual Prediction predict(const Step& step) const = 0;

@@ -15,6 +15,7 @@ namespace landfall {
 class IoasModel {
   public:
     explicit IoasModel(SpaceId id, std::string name) : id_(id), name_(std::move(name)) {}
+    bool operator==(const IoasModel&) const = default;
 
     [[nodiscard]] SpaceId id() const { return id_; }
     [[nodiscard]] const std::string& name() const { return name_; }
@@ -49,8 +50,7 @@ class IoasModel {
     [[nodiscard]] std::optional<std::vector<Area>> slices(const IovaRange& range) const;
 
     bool alive = true;
-    unsigned domains = 0;               ///< HWPTs made from it, automatic ones too
-    std::optional<unsigned> automatic;  ///< its automatic HWPT, while there is one
+    unsigned domains = 0;  ///< HWPTs made from it, the automatic one too
 
   private:
     using Areas = std::map<Iova, Area>;

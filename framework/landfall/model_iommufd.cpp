@@ -30,35 +30,36 @@ Prediction then(const Prediction& first, const Prediction& second) {
 // ---- looking things up ------------------------------------------------------------------------------------
 
 const IoasModel* IommufdModel::ioas(const std::string& name) const {
-    const auto it = ioases_.find(name);
-    return it != ioases_.end() && it->second.alive ? &it->second : nullptr;
+    const auto it = now_.ioases.find(name);
+    return it != now_.ioases.end() && it->second.alive ? &it->second : nullptr;
 }
 
-IoasModel& IommufdModel::ioas(const std::string& name) { return ioases_.at(name); }
+IoasModel& IommufdModel::ioas(const std::string& name) { return now_.ioases.at(name); }
 
 std::optional<IommufdModel::HwptId> IommufdModel::hwpt(const std::string& name) const {
-    for (const auto& [id, h] : hwpts_)
-        if (!h.automatic && !h.doomed && h.name == name) return id;
-    return std::nullopt;
+    const auto it = now_.hwpts.find(name);
+    if (it == now_.hwpts.end() || it->second.automatic || it->second.doomed) return std::nullopt;
+    return name;
 }
 
 std::optional<IommufdModel::Wanted> IommufdModel::wanted(const std::string& domain) const {
-    if (const auto* space = ioas(domain)) return Wanted{space, space->automatic};
+    if (const auto* space = ioas(domain))
+        return Wanted{space, now_.hwpts.contains(domain) ? std::optional(domain) : std::nullopt};
     const auto id = hwpt(domain);
     if (!id) return std::nullopt;
-    return Wanted{&ioases_.at(hwpts_.at(*id).ioas), id};
+    return Wanted{&now_.ioases.at(now_.hwpts.at(*id).ioas), id};
 }
 
 const IommufdModel::GroupState& IommufdModel::group_of(const std::string& device) const {
-    return groups_.at(devices_.at(device).group);
+    return now_.groups.at(now_.devices.at(device).group);
 }
 
 Access IommufdModel::tolerated(Access access) const {
-    return first_stage_ ? Access{access.read || access.write, access.write} : access;
+    return now_.first_stage ? Access{access.read || access.write, access.write} : access;
 }
 
 std::vector<Area> IommufdModel::memory_of(const Map& step) const {
-    const auto& b = buffers_.at(step.memory.buffer);
+    const auto& b = now_.buffers.at(step.memory.buffer);
     const auto span = step.memory.span.value_or(BufferSlice::Span{0, b.size});
     Area a;
     a.range = {Iova{}, span.length};
@@ -81,15 +82,20 @@ std::optional<std::vector<Area>> IommufdModel::memory_of(const IoasCopy& step) c
     return pieces;
 }
 
+bool IommufdModel::same_state(const Model& other) const {
+    const auto* same = dynamic_cast<const IommufdModel*>(&other);
+    return same != nullptr && now_ == same->now_;
+}
+
 // ---- what the kernel must answer --------------------------------------------------------------------------
 
 Prediction IommufdModel::predict_map(const Map& step) const {
-    if (!buffers_.contains(step.memory.buffer)) return no_opinion();
-    if (step.file && map_file_ == false)
+    if (!now_.buffers.contains(step.memory.buffer)) return no_opinion();
+    if (step.file && now_.map_file == false)
         return refuse(ENOTTY, "this kernel has no IOMMU_IOAS_MAP_FILE (Linux 6.13)");
     const auto* space = ioas(step.ioas);
     auto out = space == nullptr ? gone(step.ioas) : space->map(step.iova, memory_of(step));
-    if (step.file && !map_file_) out.allowed.push_back({ENOTTY});
+    if (step.file && !now_.map_file) out.allowed.push_back({ENOTTY});
     return out;
 }
 
@@ -104,7 +110,7 @@ Prediction IommufdModel::predict_copy(const IoasCopy& step) const {
 }
 
 Prediction IommufdModel::predict_hwpt(const Hwpt& step) const {
-    if (!devices_.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
+    if (!now_.devices.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
     const auto* space = ioas(step.ioas);
     // hw_pagetable.c iommufd_hwpt_alloc: an unknown parent is EINVAL, unlike everywhere else.
     return space == nullptr ? refuse(EINVAL, fmt::format("'{}' does not exist", step.ioas))
@@ -112,7 +118,7 @@ Prediction IommufdModel::predict_hwpt(const Hwpt& step) const {
 }
 
 Prediction IommufdModel::predict_attach(const Attach& step) const {
-    if (!devices_.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
+    if (!now_.devices.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
     const auto to = wanted(step.domain);
     if (!to) return gone(step.domain);
     const auto& group = group_of(step.device);
@@ -121,7 +127,7 @@ Prediction IommufdModel::predict_attach(const Attach& step) const {
         return refuse(
             EINVAL,
             fmt::format("the group is attached to '{}', and only a member that is attached may move it",
-                        hwpts_.at(*group.hwpt).name));
+                        *group.hwpt));
     const auto reserve = to->ioas->reserve(group.reserved);
     // The first attach to an IOAS reserves first and fills the new page table afterwards.
     return to->hwpt ? reserve : then(reserve, to->ioas->add_domain());
@@ -130,7 +136,7 @@ Prediction IommufdModel::predict_attach(const Attach& step) const {
 Prediction IommufdModel::predict_replace(const GroupState& group, const Wanted& to) const {
     if (group.hwpt == to.hwpt) return fine();
     // A replace fills the new page table first and reserves, for every attached member, afterwards.
-    const bool stays = hwpts_.at(*group.hwpt).ioas == to.ioas->name();
+    const bool stays = now_.hwpts.at(*group.hwpt).ioas == to.ioas->name();
     const auto reserve = stays ? fine() : to.ioas->reserve(group.reserved);
     return to.hwpt ? reserve : then(to.ioas->add_domain(), reserve);
 }
@@ -142,13 +148,13 @@ Prediction IommufdModel::predict_destroy(const Destroy& step) const {
     }
     const auto id = hwpt(step.object);
     if (!id) return gone(step.object);
-    const auto users = hwpts_.at(*id).users;
+    const auto users = now_.hwpts.at(*id).users;
     if (users == 0) return fine();
     return refuse(EBUSY, fmt::format("{} device(s) are attached to '{}'", users, step.object));
 }
 
 Prediction IommufdModel::predict_control(const DeviceControl& step) const {
-    const bool open = devices_.at(step.device).open;
+    const bool open = now_.devices.at(step.device).open;
     switch (step.verb) {
         case DeviceControl::Verb::open:
             return open ? refuse(EINVAL, step.device + " is open already") : fine();
@@ -166,7 +172,7 @@ Prediction IommufdModel::predict_control(const DeviceControl& step) const {
 
 Prediction IommufdModel::predict(const Step& step) const {
     for (const auto& name : devices_of(step))
-        if (!devices_.contains(name)) return no_opinion();
+        if (!now_.devices.contains(name)) return no_opinion();
     const auto in = [this](const std::string& name, auto answer) {
         const auto* space = ioas(name);
         return space == nullptr ? gone(name) : answer(*space);
@@ -180,7 +186,7 @@ Prediction IommufdModel::predict(const Step& step) const {
             [&](const Unmap& s) { return in(s.ioas, [&](const IoasModel& i) { return i.unmap(s.range); }); },
             [&](const Attach& s) { return predict_attach(s); },
             [&](const Detach& s) {
-                return devices_.at(s.device).open
+                return now_.devices.at(s.device).open
                            ? fine()
                            : Prediction{{}, true, std::nullopt, s.device + " is closed"};
             },
@@ -204,7 +210,7 @@ std::string IommufdModel::objection(const Step& step, const Answer& answer) cons
         return ioas(space)->object_to_iova(Iova{*answer.value}, pieces);
     };
     if (const auto* s = std::get_if<Map>(&step);
-        s != nullptr && !s->iova && buffers_.contains(s->memory.buffer))
+        s != nullptr && !s->iova && now_.buffers.contains(s->memory.buffer))
         return chosen(s->ioas, memory_of(*s));
     if (const auto* s = std::get_if<IoasCopy>(&step); s != nullptr && !s->iova)
         return chosen(s->destination, *memory_of(*s));
@@ -217,18 +223,18 @@ std::vector<Change> IommufdModel::fact(const Fact& fact) {
     Changes changes;
     std::visit(Overloaded{
                    [&](const DeviceFact& f) {
-                       groups_.try_emplace(f.group);
+                       now_.groups.try_emplace(f.group);
                        if (f.name == "-") return;
-                       devices_[f.name] = {f.group, true};
+                       now_.devices[f.name] = {f.group, true};
                        changes.emplace_back(DeviceAppeared{f.name, f.group});
                    },
-                   [&](const StagingFact& f) { staging_ = f.range; },
-                   [&](const ReservedFact& f) { groups_[f.group].reserved.push_back(f.range); },
+                   [&](const StagingFact& f) { now_.staging = f.range; },
+                   [&](const ReservedFact& f) { now_.groups[f.group].reserved.push_back(f.range); },
                    [&](const TextFact& f) {
-                       if (f.key == "iommu") first_stage_ = f.value == "vtd-firstlevel";
+                       if (f.key == "iommu") now_.first_stage = f.value == "vtd-firstlevel";
                        if (f.key != "kernel") return;
                        if (const auto release = KernelRelease::parse(f.value))
-                           map_file_ = *release >= kMapFileSince;
+                           now_.map_file = *release >= kMapFileSince;
                    },
                    [](const EndFact&) {},
                },

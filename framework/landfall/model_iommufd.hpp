@@ -10,6 +10,10 @@ namespace landfall {
 
 class IommufdModel : public Model {
   public:
+    [[nodiscard]] std::unique_ptr<Model> clone() const override {
+        return std::make_unique<IommufdModel>(*this);
+    }
+    [[nodiscard]] bool same_state(const Model& other) const override;
     [[nodiscard]] std::vector<Change> fact(const Fact& fact) override;
     [[nodiscard]] Prediction predict(const Step& step) const override;
     [[nodiscard]] std::string objection(const Step& step, const Answer& answer) const override;
@@ -17,21 +21,35 @@ class IommufdModel : public Model {
 
   private:
     using Changes = std::vector<Change>;
-    using HwptId = unsigned;
+    using HwptId = std::string;  ///< its name, or its IOAS's if it is automatic: names are unique in a trace
     struct HwptState {
-        std::string name, ioas;  ///< name: its own, or the IOAS's if it is automatic
+        std::string ioas;
         bool automatic = false;
         bool doomed = false;  ///< destroyed although in use: nothing can name it any more
         unsigned users = 0;   ///< attached devices
+        bool operator==(const HwptState&) const = default;
     };
     struct GroupState {
         std::optional<HwptId> hwpt;
         std::set<std::string> attached;
         std::vector<IovaRange> reserved;
+        bool operator==(const GroupState&) const = default;
     };
     struct DeviceState {
         std::uint32_t group = 0;
         bool open = true;
+        bool operator==(const DeviceState&) const = default;
+    };
+    struct State {
+        bool first_stage = false;
+        std::optional<bool> map_file;  ///< the kernel has IOMMU_IOAS_MAP_FILE; nullopt: not known
+        std::optional<IovaRange> staging;
+        std::map<std::string, DeviceState> devices;
+        std::map<std::uint32_t, GroupState> groups;
+        std::map<std::string, Buffer> buffers;
+        std::map<std::string, IoasModel> ioases;
+        std::map<HwptId, HwptState> hwpts;
+        bool operator==(const State&) const = default;
     };
     /// What a name given to attach stands for, and the HWPT it comes to (nullopt: one must be made).
     struct Wanted {
@@ -63,19 +81,11 @@ class IommufdModel : public Model {
     [[nodiscard]] Changes do_detach(const std::string& device);
     [[nodiscard]] Changes do_control(const DeviceControl& step);
     void do_destroy(const Destroy& step);
-    [[nodiscard]] HwptId make_hwpt(HwptState state);
-    void destroy_hwpt(HwptId id);
-    void drop_user(HwptId id, unsigned users);
+    HwptId make_hwpt(const HwptId& id, HwptState state);
+    void destroy_hwpt(const HwptId& id);
+    void drop_user(const HwptId& id, unsigned users);
 
-    bool first_stage_ = false;
-    std::optional<bool> map_file_;  ///< the kernel has IOMMU_IOAS_MAP_FILE; nullopt: not known
-    std::optional<IovaRange> staging_;
-    std::map<std::string, DeviceState> devices_;
-    std::map<std::uint32_t, GroupState> groups_;
-    std::map<std::string, Buffer> buffers_;
-    std::map<std::string, IoasModel> ioases_;
-    std::map<HwptId, HwptState> hwpts_;
-    HwptId next_hwpt_ = 0;
+    State now_;
 };
 
 }  // namespace landfall

@@ -6,80 +6,75 @@
 
 namespace landfall {
 
-IommufdModel::HwptId IommufdModel::make_hwpt(HwptState state) {
-    const auto id = next_hwpt_++;
+IommufdModel::HwptId IommufdModel::make_hwpt(const HwptId& id, HwptState state) {
     auto& space = ioas(state.ioas);
-    ++space.domains;
-    if (state.automatic) space.automatic = id;
-    hwpts_.emplace(id, std::move(state));
+    if (now_.hwpts.emplace(id, std::move(state)).second) ++space.domains;
     return id;
 }
 
-void IommufdModel::destroy_hwpt(HwptId id) {
-    const auto it = hwpts_.find(id);
-    auto& space = ioas(it->second.ioas);
-    --space.domains;
-    if (it->second.automatic) space.automatic.reset();
-    hwpts_.erase(it);
+void IommufdModel::destroy_hwpt(const HwptId& id) {
+    const auto it = now_.hwpts.find(id);
+    --ioas(it->second.ioas).domains;
+    now_.hwpts.erase(it);
 }
 
-void IommufdModel::drop_user(HwptId id, unsigned users) {
-    auto& h = hwpts_.at(id);
+void IommufdModel::drop_user(const HwptId& id, unsigned users) {
+    auto& h = now_.hwpts.at(id);
     h.users -= users;
     if ((h.automatic || h.doomed) && h.users == 0) destroy_hwpt(id);
 }
 
 // The window the lab maps before anything else: one page that tells IOASes apart, then rings and patterns.
 IommufdModel::Changes IommufdModel::do_ioas(const Ioas& step) {
-    const SpaceId id{ioases_.size()};
-    auto& space = ioases_.emplace(step.name, IoasModel(id, step.name)).first->second;
+    const SpaceId id{now_.ioases.size()};
+    auto& space = now_.ioases.emplace(step.name, IoasModel(id, step.name)).first->second;
     Changes changes{SpaceMade{id, step.name}};
-    if (step.bare || !staging_) return changes;
+    if (step.bare || !now_.staging) return changes;
     Area beacon, rest;
-    beacon.range.length = std::min(staging_->length, kPageSize);
+    beacon.range.length = std::min(now_.staging->length, kPageSize);
     beacon.access = beacon.tolerated = {true, true};
     beacon.memory.buffer = "beacon." + step.name;
     rest = beacon;
     rest.memory.buffer.clear();
-    rest.range.length = staging_->length - beacon.range.length;
+    rest.range.length = now_.staging->length - beacon.range.length;
     std::vector<Area> window{beacon};
     if (rest.range.length > 0) window.push_back(rest);
-    std::ranges::move(space.do_map(staging_->start, window), std::back_inserter(changes));
+    std::ranges::move(space.do_map(now_.staging->start, window), std::back_inserter(changes));
     return changes;
 }
 
 IommufdModel::Changes IommufdModel::do_attach(const Attach& step) {
     const auto to = wanted(step.domain);
-    auto& group = groups_.at(devices_.at(step.device).group);
+    auto& group = now_.groups.at(now_.devices.at(step.device).group);
     if (!to) return {};
     const auto target_ioas = to->ioas->name();
     const bool joins = group.attached.insert(step.device).second;
     const auto old = group.hwpt;
-    const auto target = to->hwpt ? *to->hwpt : make_hwpt({target_ioas, target_ioas, true});
+    const auto target = to->hwpt ? *to->hwpt : make_hwpt(target_ioas, {target_ioas, true});
     if (old == target) {
-        if (joins) ++hwpts_.at(target).users;
+        if (joins) ++now_.hwpts.at(target).users;
         ioas(target_ioas).do_reserve(step.device, group.reserved);
         return {};
     }
     // Every attached member moves along, with its reference and its reserved ranges.
     const auto members = static_cast<unsigned>(group.attached.size());
     for (const auto& member : group.attached) {
-        if (old) ioas(hwpts_.at(*old).ioas).do_release(member);
+        if (old) ioas(now_.hwpts.at(*old).ioas).do_release(member);
         ioas(target_ioas).do_reserve(member, group.reserved);
     }
-    hwpts_.at(target).users += members;
+    now_.hwpts.at(target).users += members;
     group.hwpt = target;
     if (old) drop_user(*old, joins ? members - 1 : members);
-    const auto group_number = devices_.at(step.device).group;
-    return {GroupMoved{group_number, ioas(target_ioas).id(), hwpts_.at(target).name}};
+    const auto group_number = now_.devices.at(step.device).group;
+    return {GroupMoved{group_number, ioas(target_ioas).id(), target}};
 }
 
 IommufdModel::Changes IommufdModel::do_detach(const std::string& device) {
-    const auto number = devices_.at(device).group;
-    auto& group = groups_.at(number);
+    const auto number = now_.devices.at(device).group;
+    auto& group = now_.groups.at(number);
     if (group.attached.erase(device) == 0) return {};
     const auto id = *group.hwpt;
-    ioas(hwpts_.at(id).ioas).do_release(device);
+    ioas(now_.hwpts.at(id).ioas).do_release(device);
     drop_user(id, 1);
     if (!group.attached.empty()) return {};
     group.hwpt.reset();
@@ -87,7 +82,7 @@ IommufdModel::Changes IommufdModel::do_detach(const std::string& device) {
 }
 
 IommufdModel::Changes IommufdModel::do_control(const DeviceControl& step) {
-    auto& device = devices_.at(step.device);
+    auto& device = now_.devices.at(step.device);
     switch (step.verb) {
         case DeviceControl::Verb::open: device.open = true; return {DeviceGated{step.device, true}};
         case DeviceControl::Verb::close: {
@@ -104,32 +99,33 @@ IommufdModel::Changes IommufdModel::do_control(const DeviceControl& step) {
 }
 
 void IommufdModel::do_destroy(const Destroy& step) {
-    if (const auto it = ioases_.find(step.object); it != ioases_.end()) {
+    if (const auto it = now_.ioases.find(step.object); it != now_.ioases.end()) {
         it->second.alive = false;
     } else if (const auto id = hwpt(step.object)) {
-        if (hwpts_.at(*id).users == 0)
+        if (now_.hwpts.at(*id).users == 0)
             destroy_hwpt(*id);
         else
-            hwpts_.at(*id).doomed = true;
+            now_.hwpts.at(*id).doomed = true;
     }
 }
 
 bool IommufdModel::has_objects(const Step& step) const {
     const auto devices = devices_of(step);
-    if (!std::ranges::all_of(devices, [&](const auto& name) { return devices_.contains(name); }))
+    if (!std::ranges::all_of(devices, [&](const auto& name) { return now_.devices.contains(name); }))
         return false;
-    const auto space = [&](const std::string& name) { return ioases_.contains(name); };
-    return std::visit(Overloaded{
-                          [&](const Ioas& s) { return !space(s.name); },
-                          [&](const Hwpt& s) { return space(s.ioas); },
-                          [&](const Map& s) { return space(s.ioas) && buffers_.contains(s.memory.buffer); },
-                          [&](const IoasCopy& s) { return space(s.source) && space(s.destination); },
-                          [&](const Unmap& s) { return space(s.ioas); },
-                          [&](const Allow& s) { return space(s.ioas); },
-                          [&](const Option& s) { return space(s.ioas); },
-                          [](const auto&) { return true; },
-                      },
-                      step);
+    const auto space = [&](const std::string& name) { return now_.ioases.contains(name); };
+    return std::visit(
+        Overloaded{
+            [&](const Ioas& s) { return !space(s.name); },
+            [&](const Hwpt& s) { return space(s.ioas); },
+            [&](const Map& s) { return space(s.ioas) && now_.buffers.contains(s.memory.buffer); },
+            [&](const IoasCopy& s) { return space(s.source) && space(s.destination); },
+            [&](const Unmap& s) { return space(s.ioas); },
+            [&](const Allow& s) { return space(s.ioas); },
+            [&](const Option& s) { return space(s.ioas); },
+            [](const auto&) { return true; },
+        },
+        step);
 }
 
 std::vector<Change> IommufdModel::apply(const Step& step, const Answer& observed) {
@@ -146,12 +142,12 @@ std::vector<Change> IommufdModel::apply(const Step& step, const Answer& observed
     };
     return std::visit(Overloaded{
                           [&](const Buffer& s) -> Changes {
-                              buffers_.emplace(s.name, s);
+                              now_.buffers.emplace(s.name, s);
                               return {};
                           },
                           [&](const Ioas& s) { return do_ioas(s); },
                           [&](const Hwpt& s) -> Changes {
-                              static_cast<void>(make_hwpt({s.name, s.ioas}));
+                              make_hwpt(s.name, {s.ioas});
                               return {};
                           },
                           [&](const Map& s) { return ioas(s.ioas).do_map(iova(s.iova), memory_of(s)); },

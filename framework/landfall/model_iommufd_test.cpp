@@ -230,6 +230,17 @@ TEST_F(ModelTest, FollowsTheKernelWhereItIsWrong) {
     run("replace a two\ndestroy one");
 }
 
+TEST_F(ModelTest, ACloneGoesItsOwnWay) {
+    run("buffer p 4K\nioas one\nioas two\nhwpt h one a\nmap one 0x200000 p rw\nattach a h\nattach b h");
+    const auto other = model->clone();
+    EXPECT_TRUE(model->same_state(*other));
+    run("replace a two");
+    EXPECT_FALSE(model->same_state(*other));
+    EXPECT_EQ(other->predict(*parse_line("destroy h", "<test>", 1).step()).allowed.front().value, EBUSY);
+    run("replace b h");
+    EXPECT_TRUE(model->same_state(*other)) << "the way there does not matter";
+}
+
 TEST(Models, UnknownOnesAreNamed) { EXPECT_THROW(static_cast<void>(make_model("psychic")), TextError); }
 
 }  // namespace
