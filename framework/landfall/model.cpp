@@ -3,22 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <utility>
 
 #include "landfall/error.hpp"
-#include "landfall/model_iommufd.hpp"
+#include "landfall/model_kernel.hpp"
 
 namespace landfall {
-namespace {
-
-// The one table of models.
-constexpr std::array<std::pair<const char*, std::unique_ptr<Model> (*)()>, 1> kModels{{
-    {"iommufd", [] { return std::unique_ptr<Model>(std::make_unique<IommufdModel>()); }},
-}};
-
-}  // namespace
-
 bool Prediction::allows(const Answer& answer) const {
     if (any_error) return !answer.error.ok();
     if (allowed.empty()) return true;
@@ -38,15 +27,15 @@ std::string Prediction::str() const {
 }
 
 std::unique_ptr<Model> make_model(std::string_view name) {
-    for (const auto& [known, make] : kModels)
-        if (known == name) return make();
+    for (const auto& rules : kernel_rules())
+        if (rules.name == name) return std::make_unique<KernelModel>(rules);
     throw TextError({"<model>", 0, 0}, std::string(name),
                     fmt::format("one of: {}", fmt::join(model_names(), ", ")));
 }
 
 std::vector<std::string> model_names() {
     std::vector<std::string> out;
-    for (const auto& [name, make] : kModels) out.emplace_back(name);
+    for (const auto& rules : kernel_rules()) out.emplace_back(rules.name);
     return out;
 }
 

@@ -74,35 +74,61 @@ const IovaRange* IoasModel::reserved_in(const IovaRange& range) const {
     return nullptr;
 }
 
-Prediction IoasModel::map(std::optional<Iova> iova, const std::vector<Area>& pieces) const {
+Prediction IoasModel::or_idle(Prediction answer) const {
+    if (!rules_->lasts && domains == 0 && !answer.allows({Errno{EINVAL}, {}, {}})) answer.allowed.push_back({EINVAL});
+    return answer;
+}
+
+// What speaks against the place, in the order in which the kernel looks.
+std::optional<Prediction> IoasModel::misplaced(Iova iova, std::uint64_t length) const {
+    if (iova.value > kTop - (length - 1)) {
+        auto wraps = refuse(EOVERFLOW, "the range passes 2^64");
+        if (rules_->whole_pages) wraps.allowed.push_back({EINVAL});  // before EOVERFLOW was thought of
+        return wraps;
+    }
+    const IovaRange range{iova, length};
+    const auto* mapped = overlapping(range);
+    const auto* reserved = reserved_in(range);
+    if (reserved != nullptr && !(mapped != nullptr && rules_->mapped_first))
+        return refuse(EINVAL, print(*reserved) + " is reserved by an attached device");
+    if (mapped != nullptr) return refuse(EEXIST, print(mapped->range) + " is mapped already");
+    return std::nullopt;
+}
+
+std::optional<Prediction> IoasModel::misaligned(const std::vector<Area>& pieces) const {
+    const auto off = [&](const Area& p) { return p.page_offset() % alignment() != 0; };
+    if (std::ranges::none_of(pieces, off)) return std::nullopt;
+    return refuse(EINVAL, "the memory does not begin at a page boundary");
+}
+
+Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const {
     const auto length = total(pieces);
     const auto align = alignment();
-    bool beyond = false;
     if (length % align != 0) return refuse(EINVAL, fmt::format("the length is no multiple of {}", align));
-    if (iova) {
-        if (iova->value % align != 0)
-            return refuse(EINVAL, fmt::format("the IOVA is no multiple of {}", align));
-        if (iova->value > kTop - (length - 1)) return refuse(EOVERFLOW, "the range passes 2^64");
-        const IovaRange range{*iova, length};
-        beyond = domains > 0 && range.last().value >= kAlwaysInAperture;
-        if (const auto* r = reserved_in(range))
-            return refuse(EINVAL, print(*r) + " is reserved by an attached device");
-        if (const auto* a = overlapping(range)) return refuse(EEXIST, print(a->range) + " is mapped already");
-    }
-    for (const auto& p : pieces) {
+    if (iova && iova->value % align != 0)
+        return refuse(EINVAL, fmt::format("the IOVA is no multiple of {}", align));
+    if (rules_->whole_pages)
+        if (auto no = misaligned(pieces)) return *std::move(no);
+    if (iova)
+        if (auto no = misplaced(*iova, length)) return *std::move(no);
+    if (!iova && !has_room(length)) return refuse(ENOSPC, "no allowed range has room for it");
+    for (const auto& p : pieces)
         if (p.access.write && !p.writable_pages)
             return refuse(EPERM, "the pages were mapped read-only, so a copy cannot be writable");
-        if (p.page_offset() % align != 0)
-            return refuse(EINVAL, "the memory does not begin at a page boundary");
+    if (auto no = misaligned(pieces)) return *std::move(no);
+    for (const auto& p : pieces)
         if (domains > 0 && p.unpinnable)
             return refuse(EFAULT, fmt::format("'{}' is read-only memory and cannot be pinned for writing",
                                               p.memory.buffer));
-    }
     auto out = fine();
-    if (!iova && !has_room(length)) return refuse(ENOSPC, "no allowed range has room for it");
     if (!iova && !has_room(length + kHugePage)) out.allowed.push_back({ENOSPC});
-    if (beyond) out.allowed.push_back({EINVAL});
+    if (iova && domains > 0 && iova->value + (length - 1) >= kAlwaysInAperture)
+        out.allowed.push_back({EINVAL});
     return out;
+}
+
+Prediction IoasModel::map(std::optional<Iova> iova, const std::vector<Area>& pieces) const {
+    return or_idle(check_map(iova, pieces));
 }
 
 std::string IoasModel::object_to_iova(Iova iova, const std::vector<Area>& pieces) const {
@@ -144,30 +170,38 @@ std::string IoasModel::object_to_ranges(const std::vector<IovaRange>& ranges) co
     return "they should be" + list;
 }
 
-Prediction IoasModel::unmap(const std::optional<IovaRange>& range) const {
+Prediction IoasModel::check_unmap(const std::optional<IovaRange>& range) const {
+    if (range && rules_->whole_pages &&
+        (range->start.value % kPageSize != 0 || range->length % kPageSize != 0))
+        return refuse(EINVAL, "the range is not page aligned");
     std::uint64_t bytes = 0;
     for (auto it = range ? first_in(*range) : areas_.begin(); it != areas_.end(); ++it) {
         const auto& mapped = it->second.range;
         if (range && !range->overlaps(mapped)) break;
         if (range && !range->contains(mapped))
-            return refuse(ENOENT, fmt::format("it would cut the mapping {}", print(mapped)));
+            return refuse(rules_->cut, fmt::format("it would cut the mapping {}", print(mapped)));
         bytes += mapped.length;
     }
-    if (bytes == 0 && range) return refuse(ENOENT, "nothing is mapped there");
+    if (bytes == 0 && range && !rules_->unmaps_nothing) return refuse(ENOENT, "nothing is mapped there");
     auto out = fine();
     out.value = bytes;
     return out;
 }
 
+Prediction IoasModel::unmap(const std::optional<IovaRange>& range) const {
+    return or_idle(check_unmap(range));
+}
+
 Prediction IoasModel::add_domain() const {
     auto out = fine();
-    for (const auto& [start, a] : areas_) {
+    const auto far = [](const IovaRange& r) { return r.last().value >= kAlwaysInAperture; };
+    for (const auto& [start, a] : areas_)
         if (start.value % kPageSize != 0 || a.range.length % kPageSize != 0 || a.page_offset() != 0)
             return refuse(EADDRINUSE,
                           fmt::format("the mapping {} of '{}' is not page aligned", print(a.range), name_));
-        if (a.range.last().value >= kAlwaysInAperture && out.allowed.size() == 1)
-            out.allowed.push_back({EADDRINUSE});
-    }
+    if (std::ranges::any_of(allowed_, far) ||
+        std::ranges::any_of(areas_, [&](const auto& entry) { return far(entry.second.range); }))
+        out.allowed.push_back({rules_->conflict});
     for (const auto& [start, a] : areas_)
         if (a.unpinnable)
             return refuse(EFAULT, fmt::format("'{}', mapped writable, is read-only memory", a.memory.buffer));
@@ -177,8 +211,8 @@ Prediction IoasModel::add_domain() const {
 Prediction IoasModel::reserve(const std::vector<IovaRange>& ranges) const {
     for (const auto& r : ranges) {
         if (const auto* a = overlapping(r))
-            return refuse(EADDRINUSE, fmt::format("the mapping {} of '{}' overlaps the reserved {}",
-                                                  print(a->range), name_, print(r)));
+            return refuse(rules_->conflict, fmt::format("the mapping {} of '{}' overlaps the reserved {}",
+                                                        print(a->range), name_, print(r)));
         for (const auto& w : allowed_)
             if (w.overlaps(r))
                 return refuse(EADDRINUSE,

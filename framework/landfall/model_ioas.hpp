@@ -1,20 +1,29 @@
-// One IOAS as iommufd keeps it: areas, reserved ranges, allowed ranges
-// (drivers/iommu/iommufd/io_pagetable.c).
+// One address space: areas, reserved ranges, allowed ranges. An IOAS as iommufd keeps it
+// (drivers/iommu/iommufd/io_pagetable.c), or, by other rules, a VFIO container.
 #pragma once
 
-#include <cerrno>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "landfall/model.hpp"
+#include "landfall/model_rules.hpp"
 
 namespace landfall {
 
+/// ok, or an errno and the reason for it.
+[[nodiscard]] inline Prediction fine() { return {{Errno{}}, false, std::nullopt, {}}; }
+[[nodiscard]] inline Prediction refuse(int error, std::string because) {
+    return {{Errno{error}}, false, std::nullopt, std::move(because)};
+}
+[[nodiscard]] inline bool succeeds(const Prediction& p) { return !p.allowed.empty() && p.allowed[0].ok(); }
+
 class IoasModel {
   public:
-    explicit IoasModel(SpaceId id, std::string name) : id_(id), name_(std::move(name)) {}
+    /// `rules` outlive it: they are rows of a constant table.
+    IoasModel(const SpaceRules& rules, SpaceId id, std::string name)
+        : rules_(&rules), id_(id), name_(std::move(name)) {}
     bool operator==(const IoasModel&) const = default;
 
     [[nodiscard]] SpaceId id() const { return id_; }
@@ -24,6 +33,8 @@ class IoasModel {
     /// MAP, MAP_FILE and COPY of `pieces`, which lie behind one another, to `iova` or where the kernel likes.
     [[nodiscard]] Prediction map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
     [[nodiscard]] Prediction unmap(const std::optional<IovaRange>& range) const;
+    /// Any set of ranges: see object_to_ranges().
+    [[nodiscard]] Prediction list_ranges() const { return or_idle(fine()); }
     /// A HWPT more: every area must suit it and be pinned.
     [[nodiscard]] Prediction add_domain() const;
     /// The reserved ranges of a device that is attached now.
@@ -37,8 +48,17 @@ class IoasModel {
 
     // -- what happens then
     [[nodiscard]] std::vector<Change> do_map(Iova iova, const std::vector<Area>& pieces);
-    /// Removes whole areas from the start of the range until one is cut by it, as the kernel does (K4).
+    /// Removes whole areas from the start of the range until one is cut by it.
     [[nodiscard]] std::vector<Change> do_unmap(const std::optional<IovaRange>& range);
+    /// An UNMAP that failed: an IOAS has lost what came before the area that would have been cut.
+    [[nodiscard]] std::vector<Change> do_failed_unmap(const std::optional<IovaRange>& range, Errno error) {
+        if (rules_->whole_unmap || error.value != rules_->cut) return {};
+        return do_unmap(range);
+    }
+    /// The last page table is gone: a container loses its mappings with it.
+    [[nodiscard]] std::vector<Change> do_empty() {
+        return rules_->lasts ? std::vector<Change>{} : do_unmap(std::nullopt);
+    }
     void do_reserve(const std::string& device, const std::vector<IovaRange>& ranges) {
         reserved_[device] = ranges;
     }
@@ -54,12 +74,21 @@ class IoasModel {
 
   private:
     using Areas = std::map<Iova, Area>;
-    [[nodiscard]] std::uint64_t alignment() const { return domains > 0 || !huge_pages_ ? kPageSize : 1; }
+    [[nodiscard]] std::uint64_t alignment() const {
+        return domains > 0 || !huge_pages_ || rules_->whole_pages ? kPageSize : 1;
+    }
+    /// A container without a group has no IOMMU yet, and the kernel refuses all calls that need one.
+    [[nodiscard]] Prediction or_idle(Prediction answer) const;
+    [[nodiscard]] Prediction check_unmap(const std::optional<IovaRange>& range) const;
+    [[nodiscard]] Prediction check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
+    [[nodiscard]] std::optional<Prediction> misplaced(Iova iova, std::uint64_t length) const;
+    [[nodiscard]] std::optional<Prediction> misaligned(const std::vector<Area>& pieces) const;
     [[nodiscard]] Areas::const_iterator first_in(const IovaRange& range) const;
     [[nodiscard]] bool has_room(std::uint64_t bytes) const;
     [[nodiscard]] const Area* overlapping(const IovaRange& range) const;
     [[nodiscard]] const IovaRange* reserved_in(const IovaRange& range) const;
 
+    const SpaceRules* rules_;
     SpaceId id_;
     std::string name_;
     Areas areas_;
@@ -67,12 +96,5 @@ class IoasModel {
     std::vector<IovaRange> allowed_;
     bool huge_pages_ = true;
 };
-
-/// ok, or an errno and the reason for it.
-[[nodiscard]] inline Prediction fine() { return {{Errno{}}, false, std::nullopt, {}}; }
-[[nodiscard]] inline Prediction refuse(int error, std::string because) {
-    return {{Errno{error}}, false, std::nullopt, std::move(because)};
-}
-[[nodiscard]] inline bool succeeds(const Prediction& p) { return !p.allowed.empty() && p.allowed[0].ok(); }
 
 }  // namespace landfall

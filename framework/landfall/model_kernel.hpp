@@ -1,17 +1,21 @@
-// iommufd with VFIO cdevs: a group has one HWPT and moves as a whole (drivers/iommu/iommufd/device.c).
+// A kernel's address spaces, page tables, groups and devices: iommufd with VFIO cdevs, where a group has one
+// HWPT and moves as a whole (drivers/iommu/iommufd/device.c), and, by other rules, what others take a kernel
+// to be.
 #pragma once
 
 #include <map>
-#include <set>
 
 #include "landfall/model_ioas.hpp"
+#include "landfall/scene.hpp"
 
 namespace landfall {
 
-class IommufdModel : public Model {
+class KernelModel : public Model {
   public:
+    /// `rules` outlive it: they are a row of a constant table.
+    explicit KernelModel(const KernelRules& rules) : rules_(&rules) {}
     [[nodiscard]] std::unique_ptr<Model> clone() const override {
-        return std::make_unique<IommufdModel>(*this);
+        return std::make_unique<KernelModel>(*this);
     }
     [[nodiscard]] bool same_state(const Model& other) const override;
     [[nodiscard]] std::vector<Change> fact(const Fact& fact) override;
@@ -26,26 +30,29 @@ class IommufdModel : public Model {
         std::string ioas;
         bool automatic = false;
         bool doomed = false;  ///< destroyed although in use: nothing can name it any more
-        unsigned users = 0;   ///< attached devices
         bool operator==(const HwptState&) const = default;
     };
-    struct GroupState {
-        std::optional<HwptId> hwpt;
-        std::set<std::string> attached;
-        std::vector<IovaRange> reserved;
-        bool operator==(const GroupState&) const = default;
+    /// What is translated as one: a group, or a device where devices are taken to be on their own.
+    struct Unit {
+        std::optional<HwptId> hwpt;  ///< what its DMA goes through
+        std::map<std::string, HwptId>
+            books;  ///< by attached device: what it was attached to, with a reference
+        bool operator==(const Unit&) const = default;
     };
+    using UnitId = std::uint32_t;
     struct DeviceState {
         std::uint32_t group = 0;
+        UnitId unit = 0;
         bool open = true;
         bool operator==(const DeviceState&) const = default;
     };
     struct State {
         bool first_stage = false;
-        std::optional<bool> map_file;  ///< the kernel has IOMMU_IOAS_MAP_FILE; nullopt: not known
+        std::optional<KernelRelease> kernel;
         std::optional<IovaRange> staging;
         std::map<std::string, DeviceState> devices;
-        std::map<std::uint32_t, GroupState> groups;
+        std::map<UnitId, Unit> units;
+        std::map<std::uint32_t, std::vector<IovaRange>> reserved;  ///< by group
         std::map<std::string, Buffer> buffers;
         std::map<std::string, IoasModel> ioases;
         std::map<HwptId, HwptState> hwpts;
@@ -61,16 +68,21 @@ class IommufdModel : public Model {
     [[nodiscard]] IoasModel& ioas(const std::string& name);
     [[nodiscard]] std::optional<HwptId> hwpt(const std::string& name) const;
     [[nodiscard]] std::optional<Wanted> wanted(const std::string& domain) const;
-    [[nodiscard]] const GroupState& group_of(const std::string& device) const;
+    [[nodiscard]] const Unit& unit_of(const std::string& device) const;
+    [[nodiscard]] Unit& unit_of(const std::string& device);
+    [[nodiscard]] const std::vector<IovaRange>& reserved_of(const std::string& device) const;
+    /// Attached devices whose books name it: each holds a reference.
+    [[nodiscard]] std::size_t users(const HwptId& id) const;
     [[nodiscard]] std::vector<Area> memory_of(const Map& step) const;
     [[nodiscard]] std::optional<std::vector<Area>> memory_of(const IoasCopy& step) const;
     [[nodiscard]] Access tolerated(Access access) const;
 
+    [[nodiscard]] Prediction predict_call(const Step& step) const;
     [[nodiscard]] Prediction predict_map(const Map& step) const;
     [[nodiscard]] Prediction predict_copy(const IoasCopy& step) const;
     [[nodiscard]] Prediction predict_hwpt(const Hwpt& step) const;
     [[nodiscard]] Prediction predict_attach(const Attach& step) const;
-    [[nodiscard]] Prediction predict_replace(const GroupState& group, const Wanted& to) const;
+    [[nodiscard]] Prediction predict_replace(const std::string& device, const Wanted& to) const;
     [[nodiscard]] Prediction predict_destroy(const Destroy& step) const;
     [[nodiscard]] Prediction predict_control(const DeviceControl& step) const;
 
@@ -80,11 +92,16 @@ class IommufdModel : public Model {
     [[nodiscard]] Changes do_attach(const Attach& step);
     [[nodiscard]] Changes do_detach(const std::string& device);
     [[nodiscard]] Changes do_control(const DeviceControl& step);
-    void do_destroy(const Destroy& step);
-    HwptId make_hwpt(const HwptId& id, HwptState state);
-    void destroy_hwpt(const HwptId& id);
-    void drop_user(const HwptId& id, unsigned users);
+    [[nodiscard]] Changes do_destroy(const Destroy& step);
+    void make_hwpt(const HwptId& id, HwptState state);
+    [[nodiscard]] Changes destroy_hwpt(const HwptId& id);
+    /// A reference is gone; an automatic HWPT goes with the last one.
+    [[nodiscard]] Changes let_go(const HwptId& id);
+    [[nodiscard]] Changes appeared(const DeviceFact& fact);
+    /// Moves the device's reference and its reserved ranges; returns what its books named before.
+    std::optional<HwptId> rewrite_book(const std::string& device, const HwptId& target);
 
+    const KernelRules* rules_;
     State now_;
 };
 

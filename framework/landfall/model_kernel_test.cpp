@@ -1,72 +1,11 @@
-// The errno tables of iommufd, row by row. A test is a little scenario: every `=>` is the model's own answer.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <sstream>
-
+// The model `iommufd` at work: what one step does to the next. The errno tables are in model_tables_test.cpp.
 #include "landfall/error.hpp"
-#include "landfall/model.hpp"
+#include "landfall/model_fixture_test.hpp"
 
 namespace landfall {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr const char* kRig =
-    "kernel \"7.3.4\"\n"
-    "device a 0000:00:08.0 1234:11e8 group 2 engine edu\n"
-    "device b 0000:00:08.1 1234:11e8 group 2 engine edu\n"
-    "device c 0000:00:09.0 1234:11e8 group 3 engine edu\n"
-    "reserved 2 0xfee00000+1M\n"
-    "reserved 3 0xfee00000+1M\n"
-    "staging 0x70000000+1M\n";
-
-// Feeds steps to the model and compares its answer with what stands behind "=>"; a step without one answers
-// ok.
-class ModelTest : public testing::Test {
-  protected:
-    ModelTest() { rig(kRig); }
-
-    void rig(const std::string& facts) {
-        model = make_model("iommufd");
-        each(facts, [&](const Line& line) { static_cast<void>(model->fact(*line.fact())); });
-    }
-    void run(const std::string& steps) {
-        each(steps, [&](const Line& line) {
-            const auto want = line.expected ? std::get<Answer>(*line.expected) : Answer{};
-            const auto prediction = model->predict(*line.step());
-            EXPECT_TRUE(prediction.allows(want) || (want.error.ok() && !want.value && allows_ok(prediction)))
-                << print(*line.step()) << ": the model says " << prediction.str() << ", "
-                << prediction.because;
-            EXPECT_EQ(model->objection(*line.step(), want), "") << print(*line.step());
-            changes = model->apply(*line.step(), want);
-        });
-    }
-    std::string object(const std::string& step) {
-        const auto line = parse_line(step, "<test>", 1);
-        return model->objection(*line.step(), std::get<Answer>(*line.expected));
-    }
-    template <class T>
-    [[nodiscard]] std::size_t count() const {
-        return static_cast<std::size_t>(
-            std::ranges::count_if(changes, [](const Change& c) { return std::holds_alternative<T>(c); }));
-    }
-
-    std::unique_ptr<Model> model;
-    std::vector<Change> changes;  ///< of the last step
-
-  private:
-    static bool allows_ok(const Prediction& p) {
-        return !p.any_error && (p.allowed.empty() || p.allows({Errno{}, p.value, {}}));
-    }
-    template <class F>
-    static void each(const std::string& text, F f) {
-        std::istringstream in(text);
-        std::string line;
-        for (unsigned n = 1; std::getline(in, line); ++n) f(parse_line(line, "<test>", n));
-    }
-};
 
 TEST_F(ModelTest, AGroupMovesAsAWhole) {
     run("ioas one\nioas two\nattach a one");

@@ -1,0 +1,46 @@
+#include "landfall/model_rules.hpp"
+
+#include <array>
+
+namespace landfall {
+namespace {
+
+// drivers/iommu/iommufd/io_pagetable.c
+constexpr SpaceRules kIoas{};
+
+// drivers/vfio/vfio_iommu_type1.c, version 2 of the interface: vfio_dma_do_map() looks for overlap before it
+// looks at the IOVA list; vfio_dma_do_unmap() looks at both ends before it removes anything (:1447-1477);
+// reserved ranges and aperture refuse a group with EINVAL; the last group takes all mappings along.
+constexpr SpaceRules kContainer{.lasts = false,
+                                .whole_pages = true,
+                                .mapped_first = true,
+                                .whole_unmap = true,
+                                .unmaps_nothing = true,
+                                .cut = EINVAL,
+                                .conflict = EINVAL};
+
+constexpr std::array<KernelRules, 4> kRules{{
+    // Linux as it is: one HWPT a group, and replace moves every member with its books
+    // (drivers/iommu/iommufd/device.c:856-921).
+    {.name = "iommufd", .space = kIoas},
+    // What an owner assumes who reads include/uapi/linux/vfio.h:959-965 to the letter ("the hw_pagetable of
+    // the
+    // device") and has never heard of groups. No kernel behaves so when a group has two members.
+    {.name = "per-device", .per_device = true, .space = kIoas},
+    // The series reviewed in February 2023: iommu_group_replace_domain() moved the group, idev->hwpt only of
+    // the device
+    // it was asked for.
+    {.name = "v2-2023", .own_books = true, .space = kIoas},
+    // VFIO containers, all there was before 6.2. A group is in one container or in none.
+    {.name = "type1",
+     .replaces = false,
+     .iommufd_calls = false,
+     .busy_while_used = false,
+     .space = kContainer},
+}};
+
+}  // namespace
+
+std::span<const KernelRules> kernel_rules() { return kRules; }
+
+}  // namespace landfall

@@ -1,0 +1,36 @@
+// What the models differ in, as data: one row a model, in model_rules.cpp.
+#pragma once
+
+#include <cerrno>
+#include <span>
+
+namespace landfall {
+
+/// How an address space answers: an IOAS of iommufd, or a VFIO container.
+struct SpaceRules {
+    bool lasts = true;            ///< it keeps its mappings while no group is in it
+    bool whole_pages = false;     ///< it takes nothing but whole pages, even before there is a page table
+    bool mapped_first = false;    ///< MAP looks for mappings before it looks for reserved ranges
+    bool whole_unmap = false;     ///< an UNMAP that fails has removed nothing
+    bool unmaps_nothing = false;  ///< UNMAP of a range that maps nothing is ok, and 0 bytes
+    int cut = ENOENT;             ///< UNMAP would cut a mapping
+    int conflict = EADDRINUSE;    ///< a mapping lies where the device, or its IOMMU, cannot have one
+    bool operator==(const SpaceRules&) const = default;
+};
+
+/// How groups, attachments and objects behave.
+struct KernelRules {
+    const char* name;
+    bool per_device = false;  ///< a device has a domain to itself, whatever its group
+    bool own_books = false;   ///< a replace moves the whole group, but only the caller's books
+    bool replaces = true;     ///< an attached device may be attached elsewhere
+    bool iommufd_calls =
+        true;  ///< there are HWPTs, copies, allowed ranges, options, automatic IOVAs, map-file
+    bool busy_while_used = true;  ///< an object in use cannot be destroyed
+    SpaceRules space;
+};
+
+/// Every model there is; the first is the one to use unless told otherwise.
+[[nodiscard]] std::span<const KernelRules> kernel_rules();
+
+}  // namespace landfall
