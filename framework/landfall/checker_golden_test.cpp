@@ -2,6 +2,7 @@
 // in pass/, a fact or two away, must not make anything fire. A comment of the failing one names what is to be
 // found:
 //   # finds: RULE DEVICE IOVA PAGE part of the summary       ("-" where there is nothing to name)
+// Traces in a subfolder are judged by the model it is named after.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,10 +21,17 @@ const fs::path kTraces = fs::path(LANDFALL_SOURCE_DIR) / "fixtures/traces";
 
 std::vector<std::string> names_in(const char* folder) {
     std::vector<std::string> out;
-    for (const auto& entry : fs::directory_iterator(kTraces / folder))
-        if (entry.path().extension() == ".trace") out.push_back(entry.path().stem().string());
+    for (const auto& entry : fs::recursive_directory_iterator(kTraces / folder))
+        if (entry.path().extension() == ".trace")
+            out.push_back(fs::relative(entry.path(), kTraces / folder).replace_extension().string());
     std::ranges::sort(out);
     return out;
+}
+
+CheckOptions options_for(const std::string& name) {
+    CheckOptions options;
+    if (const auto model = fs::path(name).parent_path(); !model.empty()) options.model = model.string();
+    return options;
 }
 
 struct Finding {
@@ -53,7 +61,8 @@ std::string all_of(const Verdict& verdict) {
 
 std::string test_name(const testing::TestParamInfo<std::string>& trace) {
     auto name = trace.param;
-    std::ranges::replace(name, '-', '_');
+    std::ranges::replace_if(
+        name, [](char c) { return c == '-' || c == '/'; }, '_');
     return name;
 }
 
@@ -62,8 +71,9 @@ class Failing : public testing::TestWithParam<std::string> {};
 TEST_P(Failing, FiresTheRuleItIsNamedAfter) {
     const auto trace = Trace::read(kTraces / "fail" / (GetParam() + ".trace"));
     const auto want = finding_of(trace);
-    ASSERT_TRUE(GetParam().starts_with(want.rule + "-")) << "the file is named after another rule";
-    const auto verdict = check(trace);
+    ASSERT_TRUE(fs::path(GetParam()).filename().string().starts_with(want.rule + "-"))
+        << "the file is named after another rule";
+    const auto verdict = check(trace, options_for(GetParam()));
     EXPECT_EQ(verdict.kind, Verdict::Kind::violation) << all_of(verdict);
     EXPECT_EQ(verdict.exit_status(), ExitStatus::violation);
     const auto it = std::ranges::find(verdict.violations, want.rule, &Violation::rule);
@@ -84,7 +94,8 @@ INSTANTIATE_TEST_SUITE_P(Traces, Failing, testing::ValuesIn(names_in("fail")), t
 class Passing : public testing::TestWithParam<std::string> {};
 
 TEST_P(Passing, FiresNothing) {
-    const auto verdict = check(Trace::read(kTraces / "pass" / (GetParam() + ".trace")));
+    const auto verdict =
+        check(Trace::read(kTraces / "pass" / (GetParam() + ".trace")), options_for(GetParam()));
     EXPECT_EQ(verdict.kind, Verdict::Kind::pass) << all_of(verdict);
     EXPECT_TRUE(verdict.violations.empty()) << all_of(verdict);
 }
@@ -110,7 +121,7 @@ TEST(Golden, APrefixProvesNothingItShouldNot) {
         auto trace = Trace::read(kTraces / "pass" / (name + ".trace"));
         while (trace.lines.size() > 1) {
             trace.lines.pop_back();
-            const auto verdict = check(trace);
+            const auto verdict = check(trace, options_for(name));
             EXPECT_EQ(verdict.kind, Verdict::Kind::inconclusive)
                 << name << " cut behind line " << trace.lines.size() << ": " << all_of(verdict);
         }

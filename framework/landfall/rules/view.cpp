@@ -1,14 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "landfall/rules/rule.hpp"
 
 namespace landfall {
 namespace {
 
-void check(const Case& happened, std::vector<Violation>& found) {
-    const auto* view = std::get_if<ViewCase>(&happened);
-    if (view == nullptr) return;
-    const auto& dma = view->dma;
+// `view` saw an address space that the group cannot have been on.
+void check_sighting(const DmaCase& dma, std::vector<Violation>& found) {
     const auto& piece = dma.account.pieces.front();
     if (piece.fate == Fate::explained) return;
     auto v = about(dma, piece);
@@ -22,11 +22,69 @@ void check(const Case& happened, std::vector<Violation>& found) {
     found.push_back(std::move(v));
 }
 
+// What the device's books name throughout the window; nullptr if they change in it or name nothing.
+const DomainSpell* books_of(const DmaCase& dma) {
+    const auto spells = dma.history.declared(dma.request.device, dma.window);
+    const bool steady =
+        spells.size() == 1 && spells.front()->space && spells.front()->life.throughout(dma.window);
+    return steady ? spells.front() : nullptr;
+}
+
+// The domain that explains where the piece was seen, if what the books name does not: nullptr if it does.
+const DomainSpell* against(const DmaCase& dma, const Piece& piece, const DomainSpell& books) {
+    const auto memory = dma.scene.memory(*piece.place);
+    const DomainSpell* other = nullptr;
+    for (const auto& c : piece.candidates) {
+        if (c.domain->space == books.space) return nullptr;
+        const auto at = c.at(piece.iova.start);
+        if (at.buffer == memory.buffer && at.address == memory.address) other = c.domain;
+    }
+    const auto trails = dma.history.whence(dma.request.device, piece.iova.start, memory);
+    const bool books_lead_there = std::ranges::any_of(trails, [&](const Trail& trail) {
+        return trail.space == dma.history.name_of(*books.space) &&
+               trail.mapping->life.possible_in(dma.window);
+    });
+    return books_lead_there ? nullptr : other;
+}
+
+// The device's owner was told one domain, and its DMA went through another.
+void check_books(const DmaCase& dma, std::vector<Violation>& found) {
+    const auto* books = books_of(dma);
+    if (books == nullptr) return;
+    for (const auto& piece : dma.account.pieces) {
+        if (!piece.place || piece.fate != Fate::explained) continue;
+        const auto* other = against(dma, piece, *books);
+        if (other == nullptr) continue;
+        auto v = about(dma, piece);
+        v.candidates = {fmt::format("domain '{}', by the books of {} since line {}", books->domain,
+                                    dma.request.device, books->life.began_line)};
+        v.witness.push_back(books->life.began_line);
+        tidy(v.witness);
+        v.summary = fmt::format("{}'s books say '{}', its DMA went through '{}': {} {} {}",
+                                dma.request.device, books->domain, other->domain, name_of(dma, piece),
+                                piece.access.write ? "landed in" : "came from", print(*v.page));
+        found.push_back(std::move(v));
+        return;
+    }
+}
+
+void check(const Case& happened, std::vector<Violation>& found) {
+    if (const auto* view = std::get_if<ViewCase>(&happened)) {
+        check_sighting(view->dma, found);
+        check_books(view->dma, found);
+    }
+    if (const auto* dma = std::get_if<DmaCase>(&happened)) check_books(*dma, found);
+}
+
 }  // namespace
 
 extern const Rule view_rule{
     "view",
-    "Every member of a group, attached or not, is translated through the domain the group was last moved to.",
-    "drivers/iommu/iommufd/device.c:726-732, :856-921; drivers/iommu/iommu.c:2443-2447", check};
+    "Every member of a group, attached or not, is translated through the domain the group was last moved to, "
+    "and that "
+    "is the domain its owner was told.",
+    "drivers/iommu/iommufd/device.c:726-732, :856-921; drivers/iommu/iommu.c:2443-2447; the review of "
+    "iommu_group_replace_domain(), kvm@ and iommu@, February 2023",
+    check};
 
 }  // namespace landfall
