@@ -9,7 +9,8 @@ std::string base64(std::string_view bytes) {
     out.reserve((bytes.size() + 2) / 3 * 4);
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const auto byte = [&](std::size_t n) {
-            return i + n < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[i + n])) : 0U;
+            return i + n < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[i + n]))
+                                        : 0U;
         };
         const auto three = byte(0) << 16U | byte(1) << 8U | byte(2);
         for (unsigned n = 0; n < 4; ++n)

@@ -174,7 +174,8 @@ void ReportData::lost(const Line& line) {
 std::int32_t ReportData::take_note(const Line& line) {
     if (title_.empty()) title_ = std::exchange(note_, {});
     auto note = std::exchange(note_, {});
-    if (const auto own = trimmed(line.comment); !own.empty()) note += (note.empty() ? "" : " ") + std::string(own);
+    if (const auto own = trimmed(line.comment); !own.empty())
+        note += (note.empty() ? "" : " ") + std::string(own);
     return texts_.add(note);
 }
 

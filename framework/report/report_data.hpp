@@ -17,8 +17,8 @@ namespace landfall {
 /// The verdict as one sentence: "2 violations: landing, outcome", "Pass, on known findings only".
 [[nodiscard]] std::string headline(const Verdict& verdict);
 
-/// Takes a trace line by line, beside the Checker. Memory grows with the trace (about 100 bytes a DMA): the page holds
-/// all of it.
+/// Takes a trace line by line, beside the Checker. Memory grows with the trace (about 100 bytes a DMA): the
+/// page holds all of it.
 class ReportData {
   public:
     /// Throws TextError if there is no such model.
@@ -27,7 +27,8 @@ class ReportData {
     void feed(const Line& line);
     /// Steps that were run, DMAs and other events so far.
     [[nodiscard]] std::uint64_t events() const { return steps_.size() + dmas_.size() + events_.size(); }
-    /// The data to stand in a <script> element: there is no '<' in it. `cut`: the trace broke off inside a line.
+    /// The data to stand in a <script> element: there is no '<' in it. `cut`: the trace broke off inside a
+    /// line.
     [[nodiscard]] std::string json(const Verdict& verdict, bool cut) const;
 
   private:
@@ -63,7 +64,8 @@ class ReportData {
     void event(const Line& line);
     void step(const Line& line);
     void add_dma(const Line& line, const DmaRequest& request, const Interval& when);
-    void add_entry(std::vector<Entry>& to, const Line& line, const std::string& text, int kind, std::int32_t device);
+    void add_entry(std::vector<Entry>& to, const Line& line, const std::string& text, int kind,
+                   std::int32_t device);
     [[nodiscard]] std::int32_t device(const std::string& name);
     [[nodiscard]] std::int32_t buffer(const std::string& name);
     [[nodiscard]] std::int32_t place(const Landing& landing);
@@ -73,7 +75,7 @@ class ReportData {
 
     [[nodiscard]] nlohmann::json facts_json() const;
     [[nodiscard]] nlohmann::json verdict_json(const Verdict& verdict, bool cut) const;
-    [[nodiscard]] nlohmann::json entries_json(const std::vector<Entry>& entries) const;
+    [[nodiscard]] nlohmann::json entries_json(const std::vector<Entry>& as_ended) const;
     [[nodiscard]] nlohmann::json dmas_json() const;
     [[nodiscard]] nlohmann::json views_json(Texts& texts) const;
 

@@ -47,12 +47,9 @@ auto flat(const Map& map, Number number) {
 }
 
 Json device_json(const DeviceFact& d) {
-    return {{"name", d.name},
-            {"bdf", d.bdf.str()},
-            {"id", fmt::format("{:04x}:{:04x}", d.vendor, d.device)},
-            {"group", d.group},
-            {"engine", d.engine},
-            {"alias", d.alias ? d.alias->str() : ""}};
+    return {
+        {"name", d.name},   {"bdf", d.bdf.str()}, {"id", fmt::format("{:04x}:{:04x}", d.vendor, d.device)},
+        {"group", d.group}, {"engine", d.engine}, {"alias", d.alias ? d.alias->str() : ""}};
 }
 
 Json violation_json(const Violation& v) {
@@ -67,6 +64,14 @@ Json violation_json(const Violation& v) {
             {"window", v.window ? interval_json(*v.window) : Json()},
             {"candidates", v.candidates},
             {"observed", v.observed}};
+}
+
+// In the order in which they began, where the page looks for them; a trace has them in the order in which
+// they ended.
+template <class Row>
+std::vector<Row> by_begin(std::vector<Row> rows) {
+    std::ranges::stable_sort(rows, {}, [](const Row& r) { return r.when.begin; });
+    return rows;
 }
 
 std::string rules_of(const std::vector<Violation>& violations, bool known) {
@@ -97,7 +102,8 @@ std::string headline(const Verdict& verdict) {
                        verdict.dropped;
     switch (verdict.kind) {
         case Verdict::Kind::violation:
-            return fmt::format("{} violation{}: {}", fresh, fresh == 1 ? "" : "s", rules_of(verdict.violations, false));
+            return fmt::format("{} violation{}: {}", fresh, fresh == 1 ? "" : "s",
+                               rules_of(verdict.violations, false));
         case Verdict::Kind::inconclusive: return "Inconclusive: " + verdict.reason;
         case Verdict::Kind::unmet: return "Not run to its end, a requirement is unmet: " + verdict.reason;
         case Verdict::Kind::pass: break;
@@ -155,7 +161,8 @@ nlohmann::json ReportData::facts_json() const {
     return out;
 }
 
-nlohmann::json ReportData::entries_json(const std::vector<Entry>& entries) const {
+nlohmann::json ReportData::entries_json(const std::vector<Entry>& as_ended) const {
+    const auto entries = by_begin(as_ended);
     Json out{{"rows", entries.size()}};
     out["t0"] = column(entries, [](const Entry& e) { return exact(e.when.begin.value); });
     out["t1"] = column(entries, [](const Entry& e) { return exact(e.when.end.value); });
@@ -171,22 +178,23 @@ nlohmann::json ReportData::entries_json(const std::vector<Entry>& entries) const
 }
 
 nlohmann::json ReportData::dmas_json() const {
-    Json out{{"rows", dmas_.size()}};
-    out["t0"] = column(dmas_, [](const Transfer& t) { return exact(t.when.begin.value); });
-    out["t1"] = column(dmas_, [](const Transfer& t) { return exact(t.when.end.value); });
-    out["line"] = column(dmas_, [](const Transfer& t) { return t.line; });
-    out["device"] = column(dmas_, [](const Transfer& t) { return t.device; });
-    out["verb"] = column(dmas_, [](const Transfer& t) { return static_cast<int>(t.verb); });
-    out["page"] = column(dmas_, [](const Transfer& t) { return page_of(t.range.start); });
-    out["byte"] = column(dmas_, [](const Transfer& t) { return byte_of(t.range.start); });
-    out["length"] = column(dmas_, [](const Transfer& t) { return exact(t.range.length); });
-    out["target_page"] = column(dmas_, [](const Transfer& t) { return page_of(t.target); });
-    out["target_byte"] = column(dmas_, [](const Transfer& t) { return byte_of(t.target); });
-    out["place"] = column(dmas_, [](const Transfer& t) { return t.place; });
-    out["status"] = column(dmas_, [](const Transfer& t) { return t.status; });
-    out["seq"] = column(dmas_, [](const Transfer& t) { return exact(t.seq); });
-    out["expected"] = column(dmas_, [](const Transfer& t) { return t.expected; });
-    out["note"] = column(dmas_, [](const Transfer& t) { return t.note; });
+    const auto dmas = by_begin(dmas_);
+    Json out{{"rows", dmas.size()}};
+    out["t0"] = column(dmas, [](const Transfer& t) { return exact(t.when.begin.value); });
+    out["t1"] = column(dmas, [](const Transfer& t) { return exact(t.when.end.value); });
+    out["line"] = column(dmas, [](const Transfer& t) { return t.line; });
+    out["device"] = column(dmas, [](const Transfer& t) { return t.device; });
+    out["verb"] = column(dmas, [](const Transfer& t) { return static_cast<int>(t.verb); });
+    out["page"] = column(dmas, [](const Transfer& t) { return page_of(t.range.start); });
+    out["byte"] = column(dmas, [](const Transfer& t) { return byte_of(t.range.start); });
+    out["length"] = column(dmas, [](const Transfer& t) { return exact(t.range.length); });
+    out["target_page"] = column(dmas, [](const Transfer& t) { return page_of(t.target); });
+    out["target_byte"] = column(dmas, [](const Transfer& t) { return byte_of(t.target); });
+    out["place"] = column(dmas, [](const Transfer& t) { return t.place; });
+    out["status"] = column(dmas, [](const Transfer& t) { return t.status; });
+    out["seq"] = column(dmas, [](const Transfer& t) { return exact(t.seq); });
+    out["expected"] = column(dmas, [](const Transfer& t) { return t.expected; });
+    out["note"] = column(dmas, [](const Transfer& t) { return t.note; });
     return out;
 }
 
@@ -229,12 +237,14 @@ nlohmann::json ReportData::views_json(Texts& texts) const {
     m["page"] = column(mapped, [&](const Mapped& r) { return page_of(area(r).range.start); });
     m["byte"] = column(mapped, [&](const Mapped& r) { return byte_of(area(r).range.start); });
     m["length"] = column(mapped, [&](const Mapped& r) { return exact(area(r).range.length); });
-    m["access"] = column(mapped, [&](const Mapped& r) { return area(r).access.read + 2 * area(r).access.write; });
+    m["access"] =
+        column(mapped, [&](const Mapped& r) { return area(r).access.read + 2 * area(r).access.write; });
     m["buffer"] = column(mapped, [&](const Mapped& r) {
         const auto it = buffer_numbers_.find(area(r).memory.buffer);
         return it == buffer_numbers_.end() ? std::int32_t{-1} : it->second;
     });
-    m["offset"] = column(mapped, [&](const Mapped& r) { return area(r).memory.address - area(r).memory.skew; });
+    m["offset"] =
+        column(mapped, [&](const Mapped& r) { return area(r).memory.address - area(r).memory.skew; });
     put_life(m, mapped, [](const Mapped& r) -> const Lifetime& { return r.spell.life; });
     return out;
 }

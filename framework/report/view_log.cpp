@@ -41,7 +41,9 @@ void ViewLog::apply(const Change& change, const std::optional<Interval>& when, u
                        follow(domains_[c.group], {c.space, c.domain, {}}, when, line);
                    },
                    [](const DeviceDeclared&) {},  // declare() finds it in the steps, whatever the model
-                   [&](const DeviceGated& c) { follow(gates_[c.device], {c.open, {}}, when, line); },
+                   [&](const DeviceGated& c) {
+                       follow(gates_[c.device], {c.open, {}}, when, line);
+                   },
                },
                change);
 }

@@ -1,5 +1,5 @@
-// What every device may have seen over the whole run. The checker's History forgets what no DMA can ask about any
-// more; a page that is scrubbed back and forth may ask about all of it.
+// What every device may have seen over the whole run. The checker's History forgets what no DMA can ask about
+// any more; a page that is scrubbed back and forth may ask about all of it.
 #pragma once
 
 #include <map>
@@ -37,7 +37,9 @@ class ViewLog {
     /// By name of the device: what moves as one with it, a group or whatever the model takes for one.
     [[nodiscard]] const std::map<std::string, std::uint32_t>& units() const { return units_; }
     [[nodiscard]] const std::vector<std::string>& spaces() const { return spaces_; }
-    [[nodiscard]] const std::map<std::uint32_t, std::vector<DomainSpell>>& domains() const { return domains_; }
+    [[nodiscard]] const std::map<std::uint32_t, std::vector<DomainSpell>>& domains() const {
+        return domains_;
+    }
     [[nodiscard]] const std::map<std::string, std::vector<Gate>>& gates() const { return gates_; }
     [[nodiscard]] const std::map<std::string, std::vector<Declared>>& declared() const { return declared_; }
     /// In the order they were made.

@@ -29,7 +29,8 @@ void report(const Arguments& a) {
     const auto json = data.json(checker.finish(cut), cut);
     std::ofstream out(a.output, std::ios::binary);
     out << kPageHead << json << kPageTail;
-    if (!out.flush()) throw LabError("cannot write " + a.output, "is the folder there, and is there room in it?");
+    if (!out.flush())
+        throw LabError("cannot write " + a.output, "is the folder there, and is there room in it?");
     fmt::print("{}: {} events, {} bytes\n", a.output, data.events(),
                kPageHead.size() + json.size() + kPageTail.size());
 }

@@ -53,12 +53,9 @@ const axis = {
     if (this.ordered) return this.ordered_ticks(from, to, apart);
     const rough = 10 ** Math.floor(Math.log10(Math.max(apart, 1)));
     const step = [1, 2, 5, 10].map((n) => n * rough).find((s) => s >= apart) ?? 10 * rough;
-    const [unit, size] = [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 1]].find(([, s]) => s <= step * 5) ?? ["ns", 1];
-    const digits = Math.max(0, Math.ceil(Math.log10(size / step)));
+    const label = (at) => (step >= 1e9 ? `${at / 1e9} s` : step >= 1e6 ? `${at / 1e6} ms` : milliseconds(at, step));
     const out = [];
-    for (let at = Math.max(0, Math.ceil(from / step) * step); at <= to; at += step) {
-      out.push([at, `${(at / size).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`]);
-    }
+    for (let at = Math.max(0, Math.ceil(from / step) * step); at <= to; at += step) out.push([at, label(at)]);
     return out;
   },
   ordered_ticks(from, to, apart) {

@@ -15,13 +15,11 @@ const set_cursor = (time) => {
 const tell_cursor = () => {
   const time = timeline.cursor, kMost = 12;
   const found = [];
-  let under_way = 0;
   const look = (rows) => {
     for (const row of rows) {
       const { table, members } = row, n = members.length;
       const next = first_row(n, (k) => table.t0[members[k]] > time);
       for (let k = Math.max(0, next - 3); k < Math.min(n, next + 2); ++k) found.push(describe(table, members[k]));
-      if (next > 0 && table.t1[members[next - 1]] >= time) ++under_way;
     }
   };
   [step_rows, event_rows, ...device_tracks.map((d) => d.rows)].forEach(look);
@@ -29,8 +27,12 @@ const tell_cursor = () => {
   const near = found.sort((a, b) => away(a) - away(b) || a.line - b.line).slice(0, kMost).sort((a, b) => a.t0 - b.t0 || a.line - b.line);
   const style = (item) => (gravity(item.line) > 1 ? "culprit" : item.t0 <= time && time <= item.t1 ? "now" : "context");
   by_id("lines").replaceChildren(line_heads(), ...near.map((item) => line_row(item, style(item))));
-  by_id("instant").textContent = `At ${milliseconds(time)}: ${under_way > 0
-    ? `${under_way} under way, so before and after may both be possible` : "between steps, so exactly one view is possible"}.`;
+  const now = found.filter((item) => item.table !== events && item.t0 <= time && time <= item.t1);
+  const texts = now.filter((item) => item.table === steps).map((item) => item.text);
+  const flying = now.length - texts.length;
+  by_id("instant").textContent = `At ${milliseconds(time)}: ${texts.length > 0
+    ? `during ${texts.join(" and ")}, so before and after are both possible` : "between control steps, so exactly one view is possible"}` +
+    `${flying > 0 ? `; ${count(flying, "DMA")} in flight` : ""}.`;
   sees_table(time);
 };
 
@@ -75,8 +77,8 @@ const switch_axis = () => {
   name_axis();
 };
 const name_axis = () => {
-  by_id("axis").textContent = axis.ordered ? "drawn in order" : "drawn to scale";
-  by_id("axis").title = axis.ordered ? "every instant as far from the next as any other; press to draw to scale (s)"
+  by_id("axis").textContent = axis.ordered ? "time: in order" : "time: to scale";
+  by_id("axis").title = axis.ordered ? "every instant is as far from the next as any other; press to draw to scale (s)"
     : "press to draw every instant as far from the next as any other (s)";
   by_id("axis").setAttribute("aria-pressed", `${axis.ordered}`);
 };
@@ -248,7 +250,6 @@ const start = () => {
   [timeline.from, timeline.to] = axis.whole();
   const first = violations.find((v) => v.known === "") ?? violations[0];
   const at = first && find_line(first.line);
-  timeline.selected = first ? first.line : 0;
   timeline.cursor = first?.window ? (first.window[0] + first.window[1]) / 2
     : at?.t0 !== undefined && at !== null ? (at.t0 + at.t1) / 2 : instants.length ? instants[instants.length - 1] : 0;
   for (const [id, act] of Object.entries({

@@ -11,8 +11,9 @@ const el = (tag, attributes, ...children) => {
 };
 const by_id = (id) => document.getElementById(id);
 
-// As the text reports say it: "104.924 ms".
-const milliseconds = (ns) => `${(ns / 1e6).toFixed(3)} ms`;
+// As the text reports say it: "104.924 ms"; with more digits where instants lie closer than `apart` ns.
+const milliseconds = (ns, apart = 1000) =>
+  `${(ns / 1e6).toFixed(Math.min(6, Math.max(3, Math.ceil(6 - Math.log10(Math.max(apart, 1))))))} ms`;
 
 const duration = (ns) => {
   for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {

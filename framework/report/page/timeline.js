@@ -92,13 +92,14 @@ const timeline = {
     const { brush } = this, y = kOverview;
     brush.box(0, y, brush.width, kRuler, theme.panel);
     const apart = (this.to - this.from) / Math.max(1, brush.width / 118);
+    const flag = this.flag();
     let free = 2;
     for (const [at, label] of axis.ticks(this.from, this.to, apart)) {
       const x = Math.round(this.x(at));
       brush.box(x, y + kRuler - 5, 1, 5, theme.dim);
       brush.box(x, y + kRuler, 1, this.height - y - kRuler, theme.track);
       const width = brush.measure(label), left = x - width / 2;
-      if (left < free || left + width > brush.width) continue;
+      if (left < free || left + width > brush.width || (left < flag.right && left + width > flag.left)) continue;
       brush.text(label, left, y + 10, width + 1, theme.dim);
       free = left + width + 14;
     }
@@ -117,13 +118,13 @@ const timeline = {
     const { brush } = this;
     const [low, high] = row.visible(this.from, this.to);
     if (high - low > brush.width) this.paint_shares(row, low, high, y, height, look);
-    else for (let k = low; k < high; ++k) this.paint_bar(row, k, y, height, look);
-    if (look.own_grave) return;
+    this.used = 0;
+    if (high - low <= brush.width) for (let k = low; k < high; ++k) this.paint_bar(row, k, y, height, look);
     for (const i of row.grave) {
       const x = this.x((Math.max(row.begins[i], this.from) + Math.min(row.ends[i], this.to)) / 2);
       if (row.ends[i] < this.from || row.begins[i] > this.to) continue;
       const colour = gravity(row.table.line[i]) > 1 ? theme.bad : theme.warn;
-      if (high - low > brush.width) brush.box(x - 1.5, y, 3, height, colour);
+      if (high - low > brush.width) brush.box(x - 2.5, y, 5, height, colour);
       brush.wedge(x, y - 5, colour);
     }
   },
@@ -134,17 +135,28 @@ const timeline = {
     const left = Math.max(begin, -2), right = Math.min(Math.max(end, begin + 2), brush.width + 2);
     look.draw(i, left, y, right - left, height);
     this.hits.push({ table: row.table, row: i, left: left - 2, right: right + 2, top: y, bottom: y + height });
-    const next = k + 1 < row.members.length ? this.x(row.begins[row.members[k + 1]]) : brush.width;
-    const inside = right - Math.max(left, 0) - 8, behind = Math.min(next, brush.width) - right - 10;
-    const labels = look.labels(i);
+    const next = k + 1 < row.members.length ? this.x(row.begins[row.members[k + 1]]) : Infinity;
+    this.label(look, i, left, right, Math.min(next, brush.width), next >= brush.width, y + height / 2);
+  },
+
+  // The longest of a bar's labels that fits in it, or behind it, or, where nothing follows, in front of it.
+  label(look, i, left, right, next, last, y) {
+    const { brush } = this, labels = look.labels(i), shown = Math.max(left, 0) + 4;
+    const inside = right - shown - 4, behind = next - right - 10, before = left - this.used - 14;
+    this.used = right;
     for (const label of labels) {
-      const fits = brush.measure(label) <= inside;
-      if (fits) return void brush.text(label, Math.max(left, 0) + 4, y + height / 2, inside + 1, look.on(i));
-      if (brush.measure(label) <= behind) return void brush.text(label, right + 4, y + height / 2, behind, look.ink(i));
+      const width = brush.measure(label);
+      if (width <= inside) return void brush.text(label, shown, y, inside + 1, look.on(i));
+      if (width <= behind) {
+        this.used = right + width;
+        return void brush.text(label, right + 4, y, behind, look.ink(i));
+      }
+      if (last && width <= before) return void brush.text(label, left - 6 - width, y, before + 1, look.ink(i));
     }
-    const last = labels[labels.length - 1];
-    if (behind > inside) brush.text(last, right + 4, y + height / 2, behind, look.ink(i));
-    else brush.text(last, Math.max(left, 0) + 4, y + height / 2, inside, look.on(i));
+    if (!look.cut) return;
+    this.used = next;
+    if (behind > inside) brush.text(labels[0], right + 4, y, behind, look.ink(i));
+    else brush.text(labels[0], shown, y, inside, look.on(i));
   },
 
   paint_shares(row, low, high, y, height, look) {
@@ -187,7 +199,7 @@ const timeline = {
         const text = `${gravity(steps.line[i]) > 0 ? "✗ " : ""}${word(steps.text[i])}`;
         return [answer === "ok" ? text : `${text} ⇒ ${answer}`];
       },
-      on: () => theme.ink, ink: (i) => (gravity(steps.line[i]) > 1 ? theme.bad : theme.ink), own_grave: false,
+      on: () => theme.ink, ink: (i) => (gravity(steps.line[i]) > 1 ? theme.bad : theme.ink), cut: true,
       class_of: (i) => (failed(i) ? 1 : 0), class_colour: (c) => (c === 1 ? theme.warn : theme.dim),
       class_name: (c) => (c === 1 ? "refused" : "ok"), noun: "step",
     };
@@ -202,8 +214,8 @@ const timeline = {
         this.brush.text("▼■◆●"[events.kind[i]], x - 3, y + h / 2, 99, colours[events.kind[i]]);
         this.outline(events.line[i], x - 5, y + 1, w + 11, h - 2);
       },
-      labels: (i) => [`  ${word(events.text[i]).replace(/^(fault|kernel|stray|lab) /, "")}`],
-      on: () => theme.ink, ink: () => theme.ink, own_grave: false,
+      labels: (i) => [` ${word(events.text[i]).replace(/^! (fault|kernel|stray|lab) /, "")}`],
+      on: () => theme.ink, ink: () => theme.ink, cut: true,
       class_of: (i) => (events.kind[i] === 0 ? 1 : 0), class_colour: (c) => (c === 1 ? theme.warn : theme.bad),
       class_name: (c) => (c === 1 ? "faults" : "others"), noun: "event",
     };
@@ -245,14 +257,22 @@ const timeline = {
     this.brush.c.strokeRect(x - 2, y - 1, w + 4, h + 2);
   },
 
-  paint_cursor() {
+  // Where the cursor's time stands on the ruler.
+  flag() {
     const { brush } = this, x = this.x_of(this.cursor);
-    if (x < -1 || x > brush.width + 1) return;
-    brush.box(x - 0.75, kOverview, 1.5, this.height - kOverview, theme.accent);
-    const label = milliseconds(this.cursor), width = brush.measure(label) + 10;
-    const left = Math.min(Math.max(x - width / 2, 0), brush.width - width);
-    brush.box(left, kOverview + 2, width, 17, theme.accent);
-    brush.text(label, left + 5, kOverview + 11, width, theme.page);
+    const label = milliseconds(this.cursor, axis.time(this.to) - axis.time(this.from) > 1e5 ? 1000 : 1);
+    if (x < -1 || x > brush.width + 1) return { left: 0, right: 0 };
+    const width = brush.measure(label) + 10, left = Math.min(Math.max(x - width / 2, 0), brush.width - width);
+    return { x, label, left, right: left + width };
+  },
+  paint_cursor() {
+    const { brush } = this, flag = this.flag();
+    if (!flag.label) return;
+    brush.c.globalAlpha = 0.75;
+    brush.box(Math.round(flag.x) - 0.5, kOverview, 1, this.height - kOverview, theme.accent);
+    brush.c.globalAlpha = 1;
+    brush.box(flag.left, kOverview + 2, flag.right - flag.left, 17, theme.accent);
+    brush.text(flag.label, flag.left + 5, kOverview + 11, flag.right - flag.left, theme.page);
   },
 
   // The whole trace in one strip, with the part that is shown below.

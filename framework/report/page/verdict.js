@@ -1,6 +1,6 @@
 // ---- the verdict and its witnesses --------------------------------------------------------------------------
 
-const kOpenCards = 20;
+const kOpenCards = 8;  // further ones are folded away, so that the timeline is not far
 const only_known = data.verdict.kind === "pass" && violations.length > 0;
 const fact_word = (key) => data.facts.words.find(([name]) => name === key)?.[1];
 
@@ -38,7 +38,7 @@ const line_row = (item, look) => {
   const outcome = item.outcome ? ` => ${item.outcome}` : "";
   return el("tr", look ? { class: look } : null, el("td", { class: "time" }, jump),
     el("td", { class: "time" }, item.t0 === undefined ? "" : milliseconds(item.t0)),
-    el("td", { class: "time" }, item.t0 === undefined ? "" : duration(item.t1 - item.t0)),
+    el("td", { class: "time" }, item.t1 > item.t0 ? duration(item.t1 - item.t0) : ""),
     el("td", null, `${look === "culprit" ? "▶ " : ""}${item.text}${expected}${outcome}`));
 };
 const line_heads = () => el("tr", null, ...["line", "at", "took", "step or event"].map((name) => el("th", { scope: "col" }, name)));

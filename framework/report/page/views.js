@@ -68,8 +68,8 @@ function paint_band(time, d, y) {
     maybe(Math.max(e0, b0), e1, y + 2);
     if (e0 > b1) {
       brush.box(b1, y + 2, Math.max(e0 - b1, 0.75), kBand - 4, colour.fill, colour.edge);
-      const shown = Math.max(b1, 0), device = d.gates.length > 1 ? "" : "";
-      brush.text(domain_text(s) + device, shown + 5, y + kBand / 2, Math.min(e0, brush.width) - shown - 9, colour.ink);
+      const shown = Math.max(b1, 0);
+      brush.text(domain_text(s), shown + 5, y + kBand / 2, Math.min(e0, brush.width) - shown - 9, colour.ink);
     }
     const since = s.line > 0 ? ` since line ${s.line}` : " from the start";
     time.hits.push({ left: b0, right: e1, top: y, bottom: y + kBand, band: `${d.name} goes through ${domain_text(s)}${since}`, spell: s });
@@ -117,10 +117,13 @@ function lifetime(table, i) {
 // The ranges of the table: cut where a mapping begins or ends, and what a DMA addressed outside of all of them.
 const ranges = (() => {
   const cuts = [...new Set(mappings.flatMap((m) => [m.start, m.end]))].sort((a, b) => a - b);
-  const used = new Uint8Array(cuts.length);
+  const place = new Map(cuts.map((cut, k) => [cut, k]));
+  const used = new Int32Array(cuts.length);  // how many mappings cover what is behind the cut
   for (const m of mappings) {
-    for (let k = first_row(cuts.length, (c) => cuts[c] >= m.start); k < cuts.length && cuts[k] < m.end && !used[k]; ++k) used[k] = 1;
+    ++used[place.get(m.start)];
+    --used[place.get(m.end)];
   }
+  for (let k = 1; k < used.length; ++k) used[k] += used[k - 1];
   const out = [];
   cuts.forEach((cut, k) => used[k] && k + 1 < cuts.length && out.push({ start: cut, end: cuts[k + 1] }));
   const asked = new Set();
