@@ -3,58 +3,45 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "landfall/faults.hpp"
-#include "landfall/rules/rule.hpp"
-#include "landfall/traffic.hpp"
+#include "landfall/checker_impl.hpp"
 #include "landfall/validate.hpp"
 
 namespace landfall {
 namespace {
 
-constexpr std::uint64_t kViewBytes = 64;  // what `view` reads of the beacon page
+// What a step makes nobody else can name before the block is over, so it may as well come first.
+bool makes(const Step& step) {
+    return std::holds_alternative<Buffer>(step) || std::holds_alternative<Ioas>(step);
+}
+
+// The answer to such a step does not hang on what was done before.
+bool is_traffic(const Step& step) {
+    return (!driven_by(step).empty() && !std::holds_alternative<DeviceControl>(step)) ||
+           std::holds_alternative<Sleep>(step);
+}
+
+// The request whose DMA a step begins, or begins to repeat.
+const DmaRequest* begun_by(const Step& step) {
+    if (const auto* s = std::get_if<Dma>(&step)) return &s->request;
+    if (const auto* s = std::get_if<Start>(&step)) return &s->request;
+    if (const auto* s = std::get_if<Pump>(&step)) return &s->request;
+    return nullptr;
+}
+
+// When the DMAs that a step of a block began were over, as far as the block tells.
+Nanoseconds over(const std::vector<Line>& block, const Line& begin) {
+    if (std::holds_alternative<Dma>(*begin.step())) return begin.when->end;
+    for (const auto& line : block)
+        if (line.number > begin.number && line.lane == begin.lane && line.step() != nullptr &&
+            (std::holds_alternative<Wait>(*line.step()) || std::holds_alternative<Halt>(*line.step())) &&
+            driven_by(*line.step()) == driven_by(*begin.step()))
+            return line.when->end;
+    return block.back().when->end;
+}
 
 }  // namespace
-
-struct Checker::Impl {
-    explicit Impl(CheckOptions o) : options(std::move(o)), model(make_model(options.model)) {}
-
-    void feed(const Line& line);
-    [[nodiscard]] Verdict finish(bool cut) const;
-
-    void fact(const Fact& fact);
-    void event(const Line& line);
-    void step(const Line& line);
-    void control(const Line& line, const Answer& answer);
-    void traffic_step(const Line& line);
-    void view(const Line& line, const View& step);
-    [[nodiscard]] Account account(const DmaRequest& request, const Interval& window,
-                                  const Landing& landing) const;
-    void landed(const Line& line, unsigned start_line, const DmaRequest& request, const Interval& window);
-
-    void settle(bool everything);
-    void settled_dma(const Line& line, const DmaEvent& dma);
-    [[nodiscard]] bool clear(const Line& event);
-    void judge_faults();
-    [[nodiscard]] bool explained(const FaultEvent& fault, Nanoseconds at) const;
-    [[nodiscard]] bool answers_to(const std::string& device, Bdf requester) const;
-
-    void judge(const Case& happened);
-    void stop(const Line& line, const std::string& reason);
-    [[nodiscard]] std::string doubt(bool cut) const;
-
-    CheckOptions options;
-    std::unique_ptr<Model> model;
-    History history;
-    Scene scene;
-    Traffic traffic;
-    FaultLog faults;
-    std::vector<Line> open_faults;  ///< reported, settled, and so far explained by no DMA
-    Verdict verdict;
-    std::uint64_t new_violations = 0;  ///< those not known
-    std::string stopped;               ///< why nothing further is judged
-    std::optional<std::uint64_t> end;
-};
 
 // ---- in order of the trace --------------------------------------------------------------------------------
 
@@ -70,11 +57,15 @@ void Checker::Impl::feed(const Line& line) {
 void Checker::Impl::fact(const Fact& f) {
     if (const auto* e = std::get_if<EndFact>(&f)) {
         end = e->steps;
-        if (stopped.empty()) settle(true);
+        end_of_block();
+        if (!stopped.empty()) return;
+        settle(true);
+        judge_debts();
         return;
     }
     scene.learn(f);
-    for (const auto& change : model->fact(f)) history.apply(change, std::nullopt, 0);
+    for (auto& world : worlds)
+        for (const auto& change : world.model->fact(f)) world.history.apply(change, std::nullopt, 0);
 }
 
 void Checker::Impl::event(const Line& line) {
@@ -88,13 +79,14 @@ void Checker::Impl::event(const Line& line) {
                        if (stopped.empty()) traffic.defer(line);
                    },
                    [&](const KernelEvent& e) {
-                       judge(KernelCase{line, e});
+                       report(broken(KernelCase{line, e}));
                    },
                    [&](const StrayEvent& e) {
                        if (!stopped.empty()) return;
-                       const bool known_writer = traffic.may_still_write(
-                           history, line.when->end, scene.memory(e.place), scene.length(e.place));
-                       judge(StrayCase{line, e, known_writer});
+                       if (block.empty())
+                           stray(line, e);
+                       else
+                           block.push_back(line);
                    },
                    [&](const LabEvent& e) { stop(line, "the lab: " + e.text); },
                },
@@ -104,35 +96,56 @@ void Checker::Impl::event(const Line& line) {
     traffic.relieve([&](const Line& waiting) { return clear(waiting); });
 }
 
+void Checker::Impl::stray(const Line& line, const StrayEvent& e) {
+    const bool known_writer = std::ranges::any_of(worlds, [&](const World& world) {
+        return traffic.may_still_write(world.history, line.when->end, scene.memory(e.place),
+                                       scene.length(e.place));
+    });
+    report(broken(StrayCase{line, e, known_writer}));
+}
+
 void Checker::Impl::step(const Line& line) {
     ++verdict.steps;
     if (!stopped.empty()) return;
     if (!line.when || !line.observed) return stop(line, "the step was not run: it has no times");
-    traffic.step_begins(line.when->begin);
-    settle(false);
+    if (line.lane == 0) {
+        end_of_block();
+        traffic.step_begins(line.when->begin);
+        settle(false);
+    }
     if (const auto* unmet = std::get_if<Unmet>(&*line.observed)) {
         verdict.kind = Verdict::Kind::unmet;
         stopped = unmet->reason;
         return;
     }
-    if (const auto* broken = std::get_if<Broken>(&*line.observed)) return stop(line, broken->reason);
+    if (const auto* broke = std::get_if<Broken>(&*line.observed)) return stop(line, broke->reason);
     for (const auto& name : devices_of(*line.step()))
-        if (!history.knows(name)) return stop(line, fmt::format("no device fact for '{}'", name));
-    if (line.expected) judge(ExpectationCase{line});
+        if (!worlds.best().history.knows(name))
+            return stop(line, fmt::format("no device fact for '{}'", name));
+    if (line.expected) report(broken(ExpectationCase{line}));
+    if (line.lane != 0) return block.push_back(line);
     if (const auto* answer = std::get_if<Answer>(&*line.observed)) control(line, *answer);
     traffic_step(line);
     judge_faults();
-    history.forget(traffic.watermark());
+    worlds.forget(traffic.watermark());
 }
 
 void Checker::Impl::control(const Line& line, const Answer& answer) {
     const auto& s = *line.step();
-    const auto prediction = model->predict(s);
-    judge(AnswerCase{line, answer, prediction,
-                     prediction.allows(answer) ? model->objection(s, answer) : std::string()});
+    report(worlds.explain([&](World& world) {
+        const auto prediction = world.model->predict(s);
+        return broken(
+            AnswerCase{line,
+                       answer,
+                       prediction,
+                       prediction.allows(answer) ? world.model->objection(s, answer) : std::string(),
+                       {}});
+    }));
     if (const auto* b = std::get_if<Buffer>(&s); b != nullptr && answer.error.ok())
         scene.buffers[b->name] = *b;
-    for (const auto& change : model->apply(s, answer)) history.apply(change, line.when, line.number);
+    for (auto& world : worlds)
+        for (const auto& change : world.model->apply(s, answer))
+            world.history.apply(change, line.when, line.number);
 }
 
 void Checker::Impl::traffic_step(const Line& line) {
@@ -152,118 +165,75 @@ void Checker::Impl::traffic_step(const Line& line) {
                *line.step());
 }
 
-Account Checker::Impl::account(const DmaRequest& request, const Interval& window,
-                               const Landing& landing) const {
-    return account_for(history, scene, request, window, landing,
-                       [&](const Backing& memory, std::uint64_t length) {
-                           return traffic.contested(history, request.device, window, memory, length);
-                       });
-}
+// ---- steps that ran side by side --------------------------------------------------------------------------
 
-void Checker::Impl::landed(const Line& line, unsigned start_line, const DmaRequest& request,
-                           const Interval& window) {
-    if (line.step() != nullptr) ++verdict.dmas;
-    const auto* landing = std::get_if<Landing>(&*line.observed);
-    if (landing == nullptr) return stop(line, "the outcome is none a DMA can have");
-    const auto a = account(request, window, *landing);
-    judge(DmaCase{line, start_line, request, window, *landing, a, history, scene});
-    faults.add(scene, request, a);
-    traffic.landed(request, window, *landing, a);
-}
-
-void Checker::Impl::view(const Line& line, const View& s) {
-    const auto* seen = std::get_if<Sighting>(&*line.observed);
-    if (seen == nullptr) return stop(line, "the outcome is none 'view' can have");
-    if (!scene.staging) return;  // no beacon, no telling
-    const DmaRequest probe{
-        s.device, DmaRequest::Verb::read, {scene.staging->start, kViewBytes}, std::nullopt};
-    Landing landing{Landing::Status::done, std::nullopt, {}, {}, {}};
-    if (seen->ioas)
-        landing.from = {{BufferSlice{"beacon." + *seen->ioas, BufferSlice::Span{0, kViewBytes}}, kViewBytes}};
-    const auto account = account_for(history, scene, probe, *line.when, landing,
-                                     [](const Backing&, std::uint64_t) { return false; });
-    judge(ViewCase{{line, line.number, probe, *line.when, landing, account, history, scene}});
-    faults.add(scene, probe, account);
-}
-
-// ---- events that had to wait ------------------------------------------------------------------------------
-
-void Checker::Impl::settle(bool everything) {
-    traffic.settle(everything, [&](const Line& line) {
-        if (const auto* dma = std::get_if<DmaEvent>(line.event()))
-            settled_dma(line, *dma);
+// All steps of the block are known now, so that its DMAs, too, can be told what they met.
+void Checker::Impl::end_of_block() {
+    if (block.empty() || !stopped.empty()) return;
+    const auto lines = std::exchange(block, {});
+    std::vector<const Line*> steps;
+    for (const auto& line : lines) {
+        const auto* answer = line.observed ? std::get_if<Answer>(&*line.observed) : nullptr;
+        if (line.step() == nullptr || answer == nullptr) continue;
+        if (makes(*line.step()) || is_traffic(*line.step()))
+            control(line, *answer);
         else
-            open_faults.push_back(line);
-    });
-    judge_faults();
+            steps.push_back(&line);
+    }
+    if (!steps.empty()) control_block(steps);
+    announce_block(lines);
+    for (const auto& line : lines) {
+        if (!stopped.empty()) return;
+        if (line.step() != nullptr)
+            traffic_step(line);
+        else
+            stray(line, std::get<StrayEvent>(*line.event()));
+    }
 }
 
-void Checker::Impl::settled_dma(const Line& line, const DmaEvent& dma) {
-    if (!history.knows(dma.request.device))
-        return stop(line, fmt::format("no device fact for '{}'", dma.request.device));
-    landed(line, line.number, dma.request, *line.when);
+void Checker::Impl::control_block(const std::vector<const Line*>& steps) {
+    std::string too_many;
+    const auto stuck = worlds.play(steps, too_many);
+    if (!too_many.empty()) return stop(*steps.back(), too_many);
+    for (const auto& s : stuck) {
+        const auto& line = *steps[s.step];
+        std::vector<unsigned> beside;
+        for (const auto i : s.beside) beside.push_back(steps[i]->number);
+        report(broken(AnswerCase{line, std::get<Answer>(*line.observed), s.prediction, s.objection, beside}));
+    }
 }
 
-// True, and done with, if nothing is wrong with this DMA of a pump by what is known so far.
-bool Checker::Impl::clear(const Line& event) {
-    const auto* dma = std::get_if<DmaEvent>(event.event());
-    const auto* landing = dma == nullptr ? nullptr : std::get_if<Landing>(&*event.observed);
-    if (landing == nullptr || !history.knows(dma->request.device)) return false;
-    const auto a = account(dma->request, *event.when, *landing);
-    const DmaCase happened{event, event.number, dma->request, *event.when, *landing, a, history, scene};
-    std::vector<Violation> found;
-    for (const auto& rule : rule_table()) rule.check(happened, found);
-    if (!found.empty()) return false;
-    faults.add(scene, dma->request, a);
-    traffic.landed(dma->request, *event.when, *landing, a);
-    return true;
-}
-
-void Checker::Impl::judge_faults() {
-    std::erase_if(open_faults, [&](const Line& line) {
-        const auto& fault = std::get<FaultEvent>(*line.event());
-        const bool ok = explained(fault, line.when->end);
-        const auto of = [&](const std::string& device) { return answers_to(device, fault.requester); };
-        if (!ok && traffic.open_at(line.when->end, of)) return false;
-        judge(FaultCase{line, fault, scene.device_of(fault.requester), ok});
-        return true;
-    });
-}
-
-bool Checker::Impl::answers_to(const std::string& device, Bdf requester) const {
-    const auto it = scene.devices.find(device);
-    return it != scene.devices.end() && (it->second.bdf == requester || it->second.alias == requester);
-}
-
-bool Checker::Impl::explained(const FaultEvent& fault, Nanoseconds at) const {
-    const Interval lately{std::min(traffic.latest_begin(), at), at};
-    return std::ranges::any_of(scene.devices, [&](const auto& entry) {
-        const auto& name = entry.first;
-        return answers_to(name, fault.requester) &&
-               (faults.explains(name, fault) || rings_may_fault(history, scene, name, fault.address, lately));
-    });
+void Checker::Impl::announce_block(const std::vector<Line>& lines) {
+    for (const auto& line : lines)
+        if (const auto* request = line.step() == nullptr ? nullptr : begun_by(*line.step()))
+            traffic.announce(*request, {line.when->begin, over(lines, line)});
 }
 
 // ---- the verdict ------------------------------------------------------------------------------------------
 
-void Checker::Impl::judge(const Case& happened) {
+std::vector<Violation> Checker::Impl::broken(const Case& happened) const {
     std::vector<Violation> found;
     for (const auto& rule : rule_table()) {
+        const auto before = found.size();
         rule.check(happened, found);
-        for (auto& v : found) {
+        for (auto i = before; i < found.size(); ++i) {
+            auto& v = found[i];
             v.rule = rule.id;
             v.promise = rule.promise;
             v.source = rule.source;
-            if (const auto* known = find_known(options.known, scene, v))
-                v.known = known->reference;
-            else
-                ++new_violations;
-            if (verdict.violations.size() < options.max_violations)
-                verdict.violations.push_back(std::move(v));
-            else
-                ++verdict.dropped;
+            if (const auto* known = find_known(options.known, scene, v)) v.known = known->reference;
         }
-        found.clear();
+    }
+    return found;
+}
+
+void Checker::Impl::report(std::vector<Violation> found) {
+    for (auto& v : found) {
+        if (v.known.empty()) ++new_violations;
+        if (verdict.violations.size() < options.max_violations)
+            verdict.violations.push_back(std::move(v));
+        else
+            ++verdict.dropped;
     }
 }
 

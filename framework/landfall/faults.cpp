@@ -14,8 +14,7 @@ IovaRange pages_of(const IovaRange& r) {
 
 }  // namespace
 
-void IovaSet::add(const IovaRange& range) {
-    auto first = range.start.value, last = range.last().value;
+void IovaSet::add(std::uint64_t first, std::uint64_t last) {
     auto it = ranges_.upper_bound(first);
     if (it != ranges_.begin() && std::prev(it)->second >= last) return;  // nearly always: seen before
     if (it != ranges_.begin() && std::prev(it)->second >= (first == 0 ? 0 : first - 1)) --it;
@@ -26,6 +25,10 @@ void IovaSet::add(const IovaRange& range) {
         it = ranges_.erase(it);
     }
     ranges_.emplace(first, last);
+}
+
+void IovaSet::add(const IovaSet& other) {
+    for (const auto& [first, last] : other.ranges_) add(first, last);
 }
 
 bool IovaSet::contains(Iova a) const {
@@ -47,6 +50,14 @@ void FaultLog::add(const Scene& scene, const DmaRequest& request, const Account&
     if (!account.may_be_shut || !scene.staging) return;
     read.add(*scene.staging);
     write.add(*scene.staging);
+}
+
+void FaultLog::add(const FaultLog& other) {
+    for (const auto& [device, theirs] : other.blocked_) {
+        auto& ours = blocked_[device];
+        ours.read.add(theirs.read);
+        ours.write.add(theirs.write);
+    }
 }
 
 bool FaultLog::explains(const std::string& device, const FaultEvent& fault) const {

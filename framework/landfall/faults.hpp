@@ -12,11 +12,13 @@ namespace landfall {
 /// added.
 class IovaSet {
   public:
-    void add(const IovaRange& range);
+    void add(const IovaRange& range) { add(range.start.value, range.last().value); }
+    void add(const IovaSet& other);
     [[nodiscard]] bool contains(Iova a) const;
     [[nodiscard]] std::size_t pieces() const { return ranges_.size(); }
 
   private:
+    void add(std::uint64_t first, std::uint64_t last);
     std::map<std::uint64_t, std::uint64_t> ranges_;  ///< first -> last
 };
 
@@ -24,6 +26,8 @@ class FaultLog {
   public:
     /// Notes where this DMA may have been blocked.
     void add(const Scene& scene, const DmaRequest& request, const Account& account);
+    /// Notes what another log does.
+    void add(const FaultLog& other);
     /// A DMA noted so far may have caused this fault.
     [[nodiscard]] bool explains(const std::string& device, const FaultEvent& fault) const;
 

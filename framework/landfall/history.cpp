@@ -1,6 +1,7 @@
 #include "landfall/history.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace landfall {
 namespace {
@@ -83,7 +84,12 @@ void History::unmap(const AreaUnmapped& change, const std::optional<Interval>& s
     if (node.empty()) return;
     node.mapped().life.ended = step;
     node.mapped().life.ended_line = line;
-    space.dead.push_back(std::move(node.mapped()));
+    const auto later = [&](const MappingSpell& m) {  // only lanes take effect in another order than they end
+        return step && m.life.ended && step->end < m.life.ended->end;
+    };
+    auto at = space.dead.end();
+    while (at != space.dead.begin() && later(*std::prev(at))) --at;
+    space.dead.insert(at, std::move(node.mapped()));
 }
 
 void History::collect(const DomainSpell& domain, const IovaRange& range, const Interval& window,
@@ -122,6 +128,7 @@ Outlook History::look(const std::string& device, const IovaRange& range, const I
     for (const auto& gate : d.gate) {
         if (!gate.life.possible_in(window)) continue;
         (gate.open ? out.may_be_open : out.may_be_shut) = true;
+        if (!gate.open) out.may_be_closed = true;
     }
     if (found.size() == 1 && found[0].range == range) {  // nearly always
         out.stretches = stretches_of(range, {found[0].candidate});
@@ -184,6 +191,41 @@ void History::forget(Nanoseconds before) {
         prune(device.gate, before);
         prune(device.declared, before);
     }
+}
+
+// Two histories of one trace: what is over before the instant, or began before it, is the same to whoever
+// asks later.
+bool History::same_since(Nanoseconds before, const History& other) const {
+    const auto past = [&](const std::optional<Interval>& i) { return !i || i->end < before; };
+    const auto over = [&](const Lifetime& l) { return l.ended && l.ended->end < before; };
+    const auto alike = [&](const Lifetime& a, const Lifetime& b) {
+        return a.ended == b.ended && (a.began == b.began || (past(a.began) && past(b.began)));
+    };
+    const auto same = [&](const auto& a, const auto& b, const auto& what) {
+        const auto open = [&](const auto& spell) { return !over(spell.life); };
+        auto left = a | std::views::filter(open);
+        auto right = b | std::views::filter(open);
+        return std::ranges::equal(left, right, [&](const auto& x, const auto& y) {
+            return alike(x.life, y.life) && what(x) == what(y);
+        });
+    };
+    const auto domain = [](const DomainSpell& s) { return std::pair(s.space, s.domain); };
+    const auto area = [](const MappingSpell& s) -> const Area& { return s.area; };
+    const auto live = [](const Space& s) { return s.live | std::views::values; };
+    return std::ranges::equal(spaces_, other.spaces_,
+                              [&](const Space& a, const Space& b) {
+                                  return a.name == b.name && same(a.dead, b.dead, area) &&
+                                         same(live(a), live(b), area);
+                              }) &&
+           std::ranges::equal(groups_, other.groups_,
+                              [&](const auto& a, const auto& b) {
+                                  return a.first == b.first && same(a.second, b.second, domain);
+                              }) &&
+           std::ranges::equal(devices_, other.devices_, [&](const auto& a, const auto& b) {
+               return a.first == b.first &&
+                      same(a.second.gate, b.second.gate, [](const GateSpell& s) { return s.open; }) &&
+                      same(a.second.declared, b.second.declared, domain);
+           });
 }
 
 std::size_t History::remembered() const {

@@ -66,8 +66,9 @@ struct Stretch {
 struct Outlook {
     std::vector<DomainSpell const*> domains;  ///< that the group may have been on, oldest first
     std::vector<Stretch> stretches;           ///< in order, covering the range
-    bool may_be_shut = false;  ///< the whole DMA may have been blocked: no domain, a change, no bus master
-    bool may_be_open = true;   ///< the device may have been able to put something on the bus
+    bool may_be_shut = false;    ///< the whole DMA may have been blocked: no domain, a change, no bus master
+    bool may_be_open = true;     ///< the device may have been able to put something on the bus
+    bool may_be_closed = false;  ///< it may not have been: closed, or being reset
 };
 
 /// A place in memory that an address led to in some address space, at some time.
@@ -97,6 +98,8 @@ class History {
 
     /// Nothing will ask about an instant before this one again. A little is kept for explanations.
     void forget(Nanoseconds before);
+    /// True if both answer every question about instants from this one on alike, but for the lines they name.
+    [[nodiscard]] bool same_since(Nanoseconds before, const History& other) const;
     /// Ended spells that are kept, for tests of the memory bound.
     [[nodiscard]] std::size_t remembered() const;
 

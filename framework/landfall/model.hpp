@@ -44,18 +44,22 @@ struct Area {
 struct DeviceAppeared {
     std::string device;
     std::uint32_t group = 0;
+    bool operator==(const DeviceAppeared&) const = default;
 };
 struct SpaceMade {
     SpaceId space;
     std::string name;
+    bool operator==(const SpaceMade&) const = default;
 };
 struct AreaMapped {
     SpaceId space;
     Area area;
+    bool operator==(const AreaMapped&) const = default;
 };
 struct AreaUnmapped {
     SpaceId space;
     Iova start;
+    bool operator==(const AreaUnmapped&) const = default;
 };
 /// The whole group is translated through `space` from now on; nullopt: blocked. `domain` is the name of the
 /// HWPT, or of the IOAS whose automatic one it is.
@@ -63,6 +67,7 @@ struct GroupMoved {
     std::uint32_t group = 0;
     std::optional<SpaceId> space;
     std::string domain;
+    bool operator==(const GroupMoved&) const = default;
 };
 /// What the device's owner was told last, in a model that keeps books per device: from now on `space`;
 /// nullopt: nothing. It says nothing about where the device's DMA goes.
@@ -70,11 +75,13 @@ struct DeviceDeclared {
     std::string device;
     std::optional<SpaceId> space;
     std::string domain;
+    bool operator==(const DeviceDeclared&) const = default;
 };
 /// A device may, or may no longer, put anything on the bus (bus mastering).
 struct DeviceGated {
     std::string device;
     bool open = false;
+    bool operator==(const DeviceGated&) const = default;
 };
 using Change = std::variant<DeviceAppeared, SpaceMade, AreaMapped, AreaUnmapped, GroupMoved, DeviceDeclared,
                             DeviceGated>;

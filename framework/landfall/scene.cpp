@@ -24,9 +24,11 @@ void Scene::learn(const Fact& fact) {
                        if (f.name != "-") devices[f.name] = f;
                    },
                    [&](const StagingFact& f) { staging = f.range; },
+                   [&](const ReservedFact& f) { reserved.push_back(f.range); },
                    [&](const TextFact& f) {
                        if (f.key == "kernel") kernel = KernelRelease::parse(f.value);
                        if (f.key == "iommu") iommu = f.value;
+                       if (f.key == "feature" && f.value == "every-fault") every_fault = true;
                    },
                    [](const auto&) {},
                },

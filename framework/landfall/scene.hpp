@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "landfall/line.hpp"
 #include "landfall/model.hpp"
@@ -25,6 +26,8 @@ struct Scene {
     std::optional<IovaRange> staging;
     std::optional<KernelRelease> kernel;
     std::string iommu;
+    std::vector<IovaRange> reserved;  ///< of any group
+    bool every_fault = false;         ///< the rig reports at least one fault for every DMA it blocks
 
     void learn(const Fact& fact);
     /// The part of the staging window engines keep their rings in; its first page is the IOAS's own beacon.

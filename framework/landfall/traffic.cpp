@@ -32,6 +32,10 @@ void Traffic::start(const DmaRequest& request, Nanoseconds begin, unsigned line,
     open_[request.device] = {request, {begin, kNever}, line, pump};
 }
 
+void Traffic::announce(const DmaRequest& request, const Interval& window) {
+    if (written(request)) done_.push_back({request, window, 0, false});
+}
+
 std::optional<Flight> Traffic::finish(const std::string& device) {
     auto node = open_.extract(device);
     if (node.empty()) return std::nullopt;
@@ -39,9 +43,12 @@ std::optional<Flight> Traffic::finish(const std::string& device) {
 }
 
 void Traffic::defer(const Line& line) {
-    deferred_.emplace(line.when->end, line);
+    const auto entry = deferred_.emplace(line.when->end, line);
     const auto* dma = std::get_if<DmaEvent>(line.event());
-    if (dma == nullptr) return;
+    if (dma == nullptr) {
+        entry->second.when->begin = std::min(latest_begin_, line.when->end);
+        return;
+    }
     // A pump's DMAs follow one another, so none that is still to come began before this one.
     const auto it = open_.find(dma->request.device);
     if (it != open_.end() && it->second.pump)

@@ -23,14 +23,17 @@ struct Flight {
 class Traffic {
   public:
     // -- steps
-    /// A control lane came to its next step: all that began before this instant has been seen. This is the
-    /// one place that counts on lanes beginning their steps in order.
+    /// A step came that runs on its own: all that began before this instant has been seen.
     void step_begins(Nanoseconds t) { latest_begin_ = std::max(latest_begin_, t); }
     void start(const DmaRequest& request, Nanoseconds begin, unsigned line, bool pump);
+    /// A DMA of a block of lanes, which others of the block may meet before it is judged itself.
+    void announce(const DmaRequest& request, const Interval& window);
     /// The DMA that `wait` or `halt` ends.
     [[nodiscard]] std::optional<Flight> finish(const std::string& device);
 
     // -- events, which the rig reports before the step they happened in
+    /// A fault is taken to have happened since the step before began, as that step's line came after its own
+    /// faults.
     void defer(const Line& line);
     /// Gives back, in order of time, the events no unseen step can overlap any more; `everything`: all of
     /// them.

@@ -26,8 +26,13 @@ void check(const Case& happened, std::vector<Violation>& found) {
     v.candidates = {c->prediction.str() +
                     (c->prediction.because.empty() ? "" : ": " + c->prediction.because)};
     v.summary = fmt::format("'{}' answered {}, ", print(step), v.observed);
+    if (!c->beside.empty())
+        v.summary += fmt::format("in no order of what ran beside it (line {}) is that right: ",
+                                 fmt::join(c->beside, ", "));
     v.summary += c->objection.empty() ? "the kernel owes " + v.candidates.front() : "but " + c->objection;
-    v.witness = {v.line};
+    v.witness = c->beside;
+    v.witness.push_back(v.line);
+    tidy(v.witness);
     found.push_back(std::move(v));
 }
 

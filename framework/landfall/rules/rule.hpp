@@ -7,6 +7,7 @@
 
 #include "landfall/account.hpp"
 #include "landfall/checker.hpp"
+#include "landfall/debts.hpp"
 
 namespace landfall {
 
@@ -31,6 +32,8 @@ struct AnswerCase {
     const Answer& answer;
     const Prediction& prediction;
     std::string objection;  ///< what is wrong with a value the kernel chose; empty: nothing
+    std::vector<unsigned>
+        beside;  ///< lines of the steps that ran side by side with it, if it is no order's answer
 };
 /// A step whose scenario says what to expect.
 struct ExpectationCase {
@@ -43,6 +46,10 @@ struct FaultCase {
     std::string device;  ///< scenario name of the requester; empty: none
     bool explained;
 };
+/// A DMA that was blocked, on a rig that reports every fault, and no report by the end of the trace.
+struct UnreportedCase {
+    const Debt& debt;
+};
 /// A complaint of the kernel about itself.
 struct KernelCase {
     const Line& line;
@@ -54,7 +61,8 @@ struct StrayCase {
     const StrayEvent& event;
     bool explained;  ///< a DMA that was given up may have written them late
 };
-using Case = std::variant<DmaCase, ViewCase, AnswerCase, ExpectationCase, FaultCase, KernelCase, StrayCase>;
+using Case = std::variant<DmaCase, ViewCase, AnswerCase, ExpectationCase, FaultCase, UnreportedCase,
+                          KernelCase, StrayCase>;
 
 struct Rule {
     const char *id, *promise, *source;
