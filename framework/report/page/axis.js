@@ -34,19 +34,17 @@ const axis = {
     if (index >= instants.length - 1) return instants[instants.length - 1] + (at - instants.length + 1);
     return instants[index] + (at - index) * (instants[index + 1] - instants[index]);
   },
-  // The whole trace with a little room at both ends.
-  whole() {
-    if (instants.length === 0) return [0, 1];
+  // The first and the last instant, and the room left free outside of them when the whole trace is shown.
+  ends() {
+    if (instants.length === 0) return [0, 1, 0];
     const first = this.at(instants[0]), last = this.at(instants[instants.length - 1]);
-    const room = Math.max((last - first) * 0.012, this.ordered ? 0.6 : 50);
+    return [first, last, (last - first) * 0.012 + (this.ordered ? 0.6 : 50)];
+  },
+  whole() {
+    const [first, last, room] = this.ends();
     return [first - room, last + room];
   },
   narrowest() { return this.ordered ? 1 : 40; },
-
-  columns(table) {
-    if (!this.ordered) return [table.t0, table.t1];
-    return [table.t0, table.t1].map((column) => column.map((time) => this.at(time)));
-  },
 
   // Marks of a ruler about `apart` units from each other: place and label.
   ticks(from, to, apart) {

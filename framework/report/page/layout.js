@@ -28,22 +28,26 @@ class Row {
   constructor(table, members) {
     this.table = table;
     this.members = members;
-    this.grave = members.filter((i) => gravity(table.line[i]) > 0);
+    this.grave = [];  // those with a violation, as places in `members`
+    members.forEach((i, k) => gravity(table.line[i]) > 0 && this.grave.push(k));
   }
-  place(begins, ends) {
-    this.begins = begins;
-    this.ends = ends;
-    this.latest = new Float64Array(this.members.length);  // the end of the longest bar so far
+  get length() { return this.members.length; }
+  // Where the bars lie on the axis, in the order of `members`.
+  place() {
+    this.begins = this.on_axis("t0");
+    this.ends = this.on_axis("t1");
+    this.latest = new Float64Array(this.length);  // the end of the longest bar so far
     let latest = -Infinity;
-    for (let k = 0; k < this.members.length; ++k) {
-      latest = Math.max(latest, ends[this.members[k]]);
-      this.latest[k] = latest;
-    }
+    for (let k = 0; k < this.length; ++k) this.latest[k] = latest = Math.max(latest, this.ends[k]);
   }
-  // The members that may be seen between two places.
+  on_axis(name) {
+    const out = new Float64Array(this.length), times = this.table[name];
+    for (let k = 0; k < out.length; ++k) out[k] = axis.at(times[this.members[k]]);
+    return out;
+  }
+  // The bars that may be seen between two places.
   visible(from, to) {
-    const n = this.members.length;
-    return [first_row(n, (k) => this.latest[k] >= from), first_row(n, (k) => this.begins[this.members[k]] > to)];
+    return [first_row(this.length, (k) => this.latest[k] >= from), first_row(this.length, (k) => this.begins[k] > to)];
   }
 }
 
@@ -61,4 +65,30 @@ const crowd = (table) => {
   }
   return most;
 };
+
+// Counts, per pixel of a strip and per class, the bars there.
+class Shares {
+  constructor(width, classes) {
+    this.width = width;
+    this.classes = classes;
+    this.counts = new Int32Array((width + 1) * classes);
+  }
+  // Notes only where a bar begins and ends, so that long ones cost no more than short ones.
+  add(row, low, high, from, scale, class_of) {
+    const { counts, classes, width } = this, { begins, ends, members } = row;
+    for (let k = low; k < high; ++k) {
+      const first = Math.max(0, Math.floor((begins[k] - from) * scale));
+      const last = Math.min(width - 1, Math.floor((ends[k] - from) * scale));
+      if (first > last) continue;
+      const number = class_of(members[k]);
+      ++counts[first * classes + number];
+      --counts[(last + 1) * classes + number];
+    }
+  }
+  sum() {
+    for (let at = this.classes; at < this.counts.length; ++at) this.counts[at] += this.counts[at - this.classes];
+    return this;
+  }
+  at(x) { return this.counts.subarray(x * this.classes, (x + 1) * this.classes); }
+}
 

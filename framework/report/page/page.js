@@ -17,7 +17,7 @@ const tell_cursor = () => {
   const found = [];
   const look = (rows) => {
     for (const row of rows) {
-      const { table, members } = row, n = members.length;
+      const { table, members, length: n } = row;
       const next = first_row(n, (k) => table.t0[members[k]] > time);
       for (let k = Math.max(0, next - 3); k < Math.min(n, next + 2); ++k) found.push(describe(table, members[k]));
     }
@@ -89,13 +89,12 @@ const tip_for = (hit, x) => {
   if (hit.band) return [el("span", null, hit.band), hit.spell && hit.spell.b1 > hit.spell.b0 && el("span", { class: "dim" },
     `began in ${milliseconds(hit.spell.b0)} … ${milliseconds(hit.spell.b1)}`)];
   if (hit.shares) {
-    const at = Math.floor(x) * kClasses, parts = [];
+    const parts = [];
     let total = 0;
-    for (let c = 0; c < kClasses; ++c) {
-      const n = hit.shares[at + c];
+    hit.shares.at(Math.floor(x)).forEach((n, c) => {
       total += n;
       if (n > 0) parts.push(el("span", { class: "dim" }, `${hit.look.class_name(c)}: ${n.toLocaleString("en-US")}`));
-    }
+    });
     return total > 0 ? [el("span", null, `${count(total, hit.look.noun)} here; zoom in to tell them apart`), ...parts] : null;
   }
   const item = describe(hit.table, hit.row);
@@ -216,7 +215,7 @@ const legend = () => {
     b.hatched(0, 1, 26, 12, theme.dim);
   }]);
   if (device_tracks.some((d) => d.stale.length > 0)) samples.push(["declared view is stale", (b) => b.box(0, 6, 26, 3, theme.warn)]);
-  if (violations.length > 0) samples.push(["✗ violation", (b) => b.wedge(13, 3, theme.bad)]);
+  if (violations.length > 0) samples.push([data.verdict.dropped > 0 ? `✗ violation (the first ${violations.length.toLocaleString("en-US")} only)` : "✗ violation", (b) => b.wedge(13, 3, theme.bad)]);
   by_id("legend").replaceChildren(...samples.map(([text, draw]) => {
     const canvas = el("canvas", { "aria-hidden": "true" }), brush = new Brush(canvas);
     brush.resize(26, 14);

@@ -16,15 +16,14 @@ const device_tracks = (() => {
 })();
 const step_rows = stack(steps, everything(steps), Math.max(kStepRows, crowd(steps)), true);
 const event_rows = stack(events, everything(events), 1, false);
+const all_rows = [...step_rows, ...event_rows, ...device_tracks.flatMap((d) => d.rows)];
 
 const timeline = {
   brush: new Brush(by_id("timeline")),
   from: 0, to: 1, cursor: 0, selected: 0,  // places on the axis; nanoseconds; a line
 
   relayout() {
-    const place = (row) => row.place(...this.columns.get(row.table));
-    this.columns = new Map([steps, dmas, events].map((table) => [table, axis.columns(table)]));
-    [...step_rows, ...event_rows, ...device_tracks.flatMap((d) => d.rows)].forEach(place);
+    for (const row of all_rows) row.place();
     this.overview = null;
     let y = kOverview + kRuler;
     const track = (title, height) => {
@@ -46,10 +45,11 @@ const timeline = {
   x_of(time) { return this.x(axis.at(time)); },
 
   show(from, to) {
-    const [low, high] = axis.whole();
-    const width = Math.min(Math.max(to - from, axis.narrowest()), high - low);
-    const middle = Math.min(Math.max((from + to) / 2, low + width / 2), high - width / 2);
-    [this.from, this.to] = [middle - width / 2, middle + width / 2];
+    const [first, last, room] = axis.ends(), most = last - first + 2 * room;
+    const width = Math.min(Math.max(to - from, axis.narrowest()), most);
+    const margin = room * width / most;  // as narrow, measured on the page, however near one looks
+    const begin = Math.min(Math.max((from + to - width) / 2, first - margin), last + margin - width);
+    [this.from, this.to] = [begin, begin + width];
     this.paint_soon();
   },
   zoom(factor, around) {
@@ -120,10 +120,10 @@ const timeline = {
     if (high - low > brush.width) this.paint_shares(row, low, high, y, height, look);
     this.used = 0;
     if (high - low <= brush.width) for (let k = low; k < high; ++k) this.paint_bar(row, k, y, height, look);
-    for (const i of row.grave) {
-      const x = this.x((Math.max(row.begins[i], this.from) + Math.min(row.ends[i], this.to)) / 2);
-      if (row.ends[i] < this.from || row.begins[i] > this.to) continue;
-      const colour = gravity(row.table.line[i]) > 1 ? theme.bad : theme.warn;
+    for (const k of row.grave) {
+      if (row.ends[k] < this.from || row.begins[k] > this.to) continue;
+      const x = this.x((Math.max(row.begins[k], this.from) + Math.min(row.ends[k], this.to)) / 2);
+      const colour = gravity(row.table.line[row.members[k]]) > 1 ? theme.bad : theme.warn;
       if (high - low > brush.width) brush.box(x - 2.5, y, 5, height, colour);
       brush.wedge(x, y - 5, colour);
     }
@@ -131,11 +131,11 @@ const timeline = {
 
   paint_bar(row, k, y, height, look) {
     const { brush } = this, i = row.members[k];
-    const begin = this.x(row.begins[i]), end = this.x(row.ends[i]);
+    const begin = this.x(row.begins[k]), end = this.x(row.ends[k]);
     const left = Math.max(begin, -2), right = Math.min(Math.max(end, begin + 2), brush.width + 2);
     look.draw(i, left, y, right - left, height);
     this.hits.push({ table: row.table, row: i, left: left - 2, right: right + 2, top: y, bottom: y + height });
-    const next = k + 1 < row.members.length ? this.x(row.begins[row.members[k + 1]]) : Infinity;
+    const next = k + 1 < row.length ? this.x(row.begins[k + 1]) : Infinity;
     this.label(look, i, left, right, Math.min(next, brush.width), next >= brush.width, y + height / 2);
   },
 
@@ -161,21 +161,16 @@ const timeline = {
 
   paint_shares(row, low, high, y, height, look) {
     const { brush } = this, width = Math.ceil(brush.width);
-    const shares = new Uint32Array(width * kClasses);
-    const scale = brush.width / (this.to - this.from);
-    for (let k = low; k < high; ++k) {
-      const i = row.members[k];
-      const first = Math.max(0, Math.floor((row.begins[i] - this.from) * scale));
-      const last = Math.min(width - 1, Math.floor((row.ends[i] - this.from) * scale));
-      for (let x = first; x <= last; ++x) ++shares[x * kClasses + look.class_of(i)];
-    }
+    const shares = new Shares(width, kClasses);
+    shares.add(row, low, high, this.from, brush.width / (this.to - this.from), look.class_of);
+    shares.sum();
     for (let x = 0; x < width; ++x) {
-      let total = 0;
-      for (let c = 0; c < kClasses; ++c) total += shares[x * kClasses + c];
-      let at = y;
+      const here = shares.at(x);
+      let total = 0, at = y;
+      for (const n of here) total += n;
       for (let c = kClasses - 1; total > 0 && c >= 0; --c) {
-        const share = shares[x * kClasses + c] / total * height;
-        if (share === 0) continue;
+        if (here[c] === 0) continue;
+        const share = here[c] / total * height;
         brush.box(x, at, 1, Math.max(share, 1), look.class_colour(c));
         at += share;
       }
@@ -299,22 +294,18 @@ const timeline = {
     image.box(0, 0, width, kOverview, theme.panel);
     const scale = width / (high - low);
     const strip = (rows, y, height, colour) => {
-      const seen = new Uint8Array(Math.ceil(width) + 1);
-      for (const row of rows) {
-        for (const i of row.members) {
-          const last = Math.min(seen.length - 1, Math.floor((row.ends[i] - low) * scale));
-          for (let x = Math.floor((row.begins[i] - low) * scale); x <= last; ++x) seen[x] = 1;
-        }
-      }
-      seen.forEach((some, x) => some && image.box(x, y, 1, height, colour));
+      const seen = new Shares(Math.ceil(width), 1);
+      for (const row of rows) seen.add(row, 0, row.length, low, scale, () => 0);
+      seen.sum();
+      for (let x = 0; x < seen.width; ++x) if (seen.counts[x] > 0) image.box(x, y, 1, height, colour);
     };
     strip(step_rows, 6, 7, theme.dim);
     const each = Math.max(1, Math.floor(13 / Math.max(1, device_tracks.length)));
     device_tracks.forEach((d, n) => strip(d.rows, 15 + n * each, Math.max(1, each - 1), theme.accent));
-    for (const row of [...step_rows, ...event_rows, ...device_tracks.flatMap((d) => d.rows)]) {
-      for (const i of row.grave) {
-        const colour = gravity(row.table.line[i]) > 1 ? theme.bad : theme.warn;
-        image.box(((row.begins[i] + row.ends[i]) / 2 - low) * scale - 1, 2, 2.5, kOverview - 4, colour);
+    for (const row of all_rows) {
+      for (const k of row.grave) {
+        const colour = gravity(row.table.line[row.members[k]]) > 1 ? theme.bad : theme.warn;
+        image.box(((row.begins[k] + row.ends[k]) / 2 - low) * scale - 1, 2, 2.5, kOverview - 4, colour);
       }
     }
     return image.canvas;

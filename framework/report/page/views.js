@@ -52,13 +52,18 @@ function paint_band(time, d, y) {
   const { brush } = time;
   if (d.spells.length === 0) return void brush.text("its domain is not known", 4, y + kBand / 2, brush.width, theme.dim);
   const x = (t) => Math.min(Math.max(t < 0 ? 0 : time.x_of(t), -2), brush.width + 2);
-  let drawn = -Infinity;
-  for (const s of d.spells) {
-    const [b0, b1, e0, e1] = [s.b0, s.b1, s.e0, s.e1].map(x);
-    if (e1 < 0 || b0 > brush.width || e1 - drawn < 0.5) continue;
-    drawn = e1;
+  const from = axis.time(time.from), to = axis.time(time.to);
+  const half = (kBand - 4) / 2, drawn = [-9, -9];
+  for (let k = first_row(d.spells.length, (n) => d.spells[n].e1 >= from); k < d.spells.length && d.spells[k].b0 <= to; ++k) {
+    const s = d.spells[k], b0 = x(s.b0), e1 = x(s.e1);
     const colour = s.space < 0 ? { fill: theme.track, edge: theme.dim, ink: theme.dim } : theme.space(s.space);
-    const half = (kBand - 4) / 2;
+    if (e1 - b0 < 1.5) {  // too narrow to tell: those before and after share the height
+      const pixel = Math.floor(b0);
+      if (pixel !== drawn[k % 2]) brush.box(pixel, y + 2 + (k % 2) * half, 2, half, colour.edge);
+      drawn[k % 2] = pixel;
+      continue;
+    }
+    const b1 = x(s.b1), e0 = x(s.e0);
     const maybe = (from, to, top) => {
       if (to - from < 0.5) return;
       brush.box(from, top, to - from, half, colour.fill);
@@ -84,9 +89,10 @@ function paint_band(time, d, y) {
 
 function paint_stale(time, d, y) {
   const { brush } = time;
-  for (const s of d.stale) {
+  const from = axis.time(time.from), to = axis.time(time.to);
+  for (let k = first_row(d.stale.length, (n) => d.stale[n].t1 >= from); k < d.stale.length && d.stale[k].t0 <= to; ++k) {
+    const s = d.stale[k];
     const left = Math.max(time.x_of(s.t0), -2), right = Math.min(time.x_of(s.t1), brush.width + 2);
-    if (right < 0 || left > brush.width) continue;
     brush.box(left, y + 1, Math.max(right - left, 2), 2, theme.warn);
     const shown = Math.max(left, 0);
     brush.text(`declared ${s.told}`, shown + 5, y + 9, Math.min(right, brush.width) - shown - 8, theme.warn);
