@@ -7,6 +7,7 @@
 #include "landfall/error.hpp"
 #include "rig/local_rig.hpp"
 #include "rig/qemu_rig.hpp"
+#include "rig/sim_rig.hpp"
 
 namespace landfall {
 
@@ -26,6 +27,9 @@ std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector
 }
 
 std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {
+    if (file.kind == RigFile::Kind::sim) return std::make_unique<SimRig>(file, options);
+    if (!options.faults.empty())
+        throw LabError(fmt::format("rig {} cannot be told to go wrong", file.name), "--fault is for rigs of kind sim");
     if (file.kind == RigFile::Kind::local) return start_local_rig(file, options);
     return start_qemu_rig(file, options);
 }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,12 +20,14 @@ struct RigFunction {
     std::string name;  ///< a, b, c ...
     Bdf bdf;
     std::string engine;  ///< edu, igb
+    std::optional<Bdf> alias{};  ///< sim: the requester id its DMA carries instead of its own
+    unsigned unit = 0;           ///< sim: which IOMMU unit stands before it
 };
 
 /// What a rig file says. docs/rigs.md is its prose.
 struct RigFile {
     std::string path, name, title;
-    enum class Kind { qemu, local } kind = Kind::qemu;
+    enum class Kind { qemu, local, sim } kind = Kind::qemu;
     std::string kernel;                    ///< qemu: name of a file in fixtures/kernels
     std::vector<std::string> kernel_args;  ///< added to the command line the rig itself needs
     std::string iommu;                     ///< label: vtd, vtd-scalable
@@ -44,6 +47,8 @@ struct RigOptions {
     std::string kernel;       ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
     std::string kernel_args;  ///< added behind the rig's
     std::function<void(const std::string&)> log;   ///< progress, one line each; may be empty
+    std::uint64_t seed = 1;               ///< sim: which history
+    std::vector<std::string> faults;      ///< sim: what it gets wrong on purpose
     std::chrono::milliseconds step_limit{10'000};  ///< longest a step may take, beside what it says itself
 };
 

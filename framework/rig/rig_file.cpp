@@ -162,6 +162,30 @@ void read_local(const Yaml& top, RigFile& rig) {
     if (rig.functions.empty()) top.at("functions").fail("a function with a name");
 }
 
+constexpr unsigned kMaxSimFunctions = 7, kSimUnits = 4;
+
+void read_sim(const Yaml& top, RigFile& rig) {
+    top.keys({"title", "kind", "functions", "groups"});
+    rig.iommu = "sim";
+    const auto bdf_of = [](const Yaml& node) {
+        const auto bdf = Bdf::parse(node.text());
+        if (!bdf) node.fail("an address, as 0000:00:08.0");
+        return *bdf;
+    };
+    const Yaml functions = top.at("functions");
+    for (const auto& [name, node] : functions.pairs()) {
+        node.keys({"at", "alias", "unit"});
+        RigFunction f{function_name(name), bdf_of(node.at("at")), "sim", std::nullopt, 0};
+        if (const auto alias = node.find("alias")) f.alias = bdf_of(*alias);
+        if (const auto unit = node.find("unit")) f.unit = static_cast<unsigned>(unit->number(0, kSimUnits - 1));
+        for (const RigFunction& other : rig.functions)
+            if (other.bdf == f.bdf) node.at("at").fail("an address no other function has");
+        rig.functions.push_back(std::move(f));
+    }
+    if (rig.functions.empty() || rig.functions.size() > kMaxSimFunctions)
+        functions.fail(fmt::format("1 to {} functions", kMaxSimFunctions));
+}
+
 void read_groups(const Yaml& groups, RigFile& rig) {
     std::set<std::string> seen;
     for (const Yaml& group : groups.list()) {
@@ -217,8 +241,11 @@ RigFile load_rig(const std::string& name_or_path) {
     } else if (kind.text() == "local") {
         rig.kind = RigFile::Kind::local;
         read_local(top, rig);
+    } else if (kind.text() == "sim") {
+        rig.kind = RigFile::Kind::sim;
+        read_sim(top, rig);
     } else {
-        kind.fail("qemu or local");
+        kind.fail("qemu, local or sim");
     }
     read_groups(top.at("groups"), rig);
     return rig;

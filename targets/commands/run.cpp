@@ -11,6 +11,7 @@
 #include "commands/commands.hpp"
 #include "landfall/report.hpp"
 #include "landfall/scenario.hpp"
+#include "landfall/witness.hpp"
 #include "rig/junit.hpp"
 #include "rig/known_file.hpp"
 #include "rig/rig.hpp"
@@ -23,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Arguments {
     std::vector<std::string> scenarios;
-    std::string rig, output, junit;
+    std::string rig = "sim", output, junit;
     RigOptions boot;
     bool story = false, fail_fast = false, quiet = false;
 };
@@ -68,14 +69,22 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
     if (!out.flush()) throw LabError("cannot write " + path.string());
 }
 
-// DIR/<scenario>.trace, .console and, unless it passed, .txt with the explanation.
-void keep_files(const std::string& directory, const std::string& name, const RunResult& result) {
+// The gravest violation: the first that is new, else the first; nullptr if there is none.
+Violation* gravest(std::vector<Violation>& found) {
+    const auto fresh = std::ranges::find_if(found, [](const Violation& v) { return v.known.empty(); });
+    return fresh != found.end() ? &*fresh : found.empty() ? nullptr : &found.front();
+}
+
+// DIR/<scenario>.trace, .console and, unless it passed, .txt with the explanation and .witness.trace with the few lines
+// that prove the gravest violation.
+void keep_files(const std::string& directory, const std::string& name, const RunResult& result, const Trace& proof) {
     const auto base = std::filesystem::path(directory) / name;
     write_file(base.string() + ".trace", result.trace.print());
     write_file(base.string() + ".console", result.console);
     std::string text;
     for (const auto& v : result.verdict.violations) text += explain(result.trace, v) + '\n';
     if (!text.empty()) write_file(base.string() + ".txt", text);
+    if (!proof.lines.empty()) write_file(base.string() + ".witness.trace", proof.print());
 }
 
 JunitCase junit_case(const std::string& rig, const std::string& name, const RunResult& result, double seconds) {
@@ -128,6 +137,20 @@ void tell(const std::string& name, const RunResult& result, double seconds, bool
     std::fflush(stdout);
 }
 
+Scene scene_of(const Trace& trace) {
+    Scene scene;
+    for (const auto& line : trace.lines)
+        if (line.fact() != nullptr) scene.learn(*line.fact());
+    return scene;
+}
+
+// A finding that no longer shows is news, too.
+void tell_unseen(const std::vector<const Known*>& known) {
+    std::vector<std::string> references;
+    for (const auto* k : known) references.push_back(k->reference);
+    if (!known.empty()) fmt::print("known but not seen on this rig: {}\n", fmt::join(references, "; "));
+}
+
 ExitStatus run(Arguments& arguments) {
     // Everything that can be wrong with the texts is said before anything starts.
     std::vector<Scenario> scenarios;
@@ -143,6 +166,8 @@ ExitStatus run(Arguments& arguments) {
 
     auto status = ExitStatus::unmet;
     std::vector<JunitCase> cases;
+    std::vector<Scene> scenes;
+    std::vector<Verdict> verdicts;
     std::size_t known = 0;
     const auto begin = Clock::now();
     std::string kernel;
@@ -150,11 +175,18 @@ ExitStatus run(Arguments& arguments) {
         const auto name = std::filesystem::path(scenario.file).stem().string();
         auto& machine = rig.get();
         const auto started = Clock::now();
-        const auto result = run_scenario(machine, scenario, options);
+        auto result = run_scenario(machine, scenario, options);
         const auto seconds = seconds_since(started);
         if (auto k = fact_value(result.trace, "kernel"); !k.empty()) kernel = k;
+        Trace proof;
+        if (auto* v = gravest(result.verdict.violations)) {
+            proof = witness(result.trace, *v, options.check);
+            v->witness = numbers_of(proof);
+        }
         tell(name, result, seconds, arguments.story);
-        if (!arguments.output.empty()) keep_files(arguments.output, name, result);
+        if (!arguments.output.empty()) keep_files(arguments.output, name, result, proof);
+        scenes.push_back(scene_of(result.trace));
+        verdicts.push_back(result.verdict);
         cases.push_back(junit_case(rig.file().name, name, result, seconds));
         known += only_known(result) ? 1 : 0;
         status = graver(status, result.verdict.exit_status());
@@ -167,6 +199,7 @@ ExitStatus run(Arguments& arguments) {
     fmt::print("{} passed{}, {} failed, {} skipped, {} inconclusive on {} ({}, Linux {}) in {:.1f} s\n",
                count(JunitCase::Kind::pass), with_known, count(JunitCase::Kind::failure), count(JunitCase::Kind::skipped),
                count(JunitCase::Kind::error), rig.file().name, rig.file().iommu, kernel, seconds_since(begin));
+    tell_unseen(unseen(options.check.known, scenes, verdicts));
     return status;
 }
 
@@ -177,7 +210,9 @@ void add_run(CLI::App& app, ExitStatus& status) {
     const auto arguments = std::make_shared<Arguments>();
     auto& a = *arguments;
     command->add_option("scenario", a.scenarios, "scenario files; a trace is one, too; - is stdin")->required();
-    command->add_option("--rig", a.rig, "a rig that ships (landfall rig list) or a rig file")->required();
+    command->add_option("--rig", a.rig, "a rig that ships (landfall rig list) or a rig file")->capture_default_str();
+    command->add_option("--seed", a.boot.seed, "of a simulated rig: which history")->capture_default_str();
+    command->add_option("--fault", a.boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
     command->add_option("--kernel", a.boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
     command->add_option("--kernel-args", a.boot.kernel_args, "appended to the kernel's command line");
     command->add_option("-o,--output", a.output, "directory for traces, consoles and explanations");

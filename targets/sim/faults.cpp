@@ -1,0 +1,136 @@
+// One line a fault.
+#include "sim/faults.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "landfall/error.hpp"
+
+namespace landfall::sim {
+namespace {
+
+using enum Fault;
+
+constexpr std::array<FaultInfo, kFaultCount> kTable{{
+    {unmap_without_flush, "unmap-without-flush", "landing",
+     "UNMAP clears the page table and never flushes the IOTLB."},
+    {unmap_flush_too_early, "unmap-flush-too-early", "landing",
+     "UNMAP flushes the IOTLB before it clears the page table, so a DMA in between caches the entry again."},
+    {unmap_flush_first_page, "unmap-flush-first-page", "landing",
+     "UNMAP flushes only the first page of the range."},
+    {unmap_flush_next_page, "unmap-flush-next-page", "landing",
+     "UNMAP flushes the range behind the one it cleared."},
+    {unmap_flush_one_unit, "unmap-flush-one-unit", "landing",
+     "UNMAP flushes only the first of the IOMMU units that use the domain."},
+    {unmap_flush_wrong_domain, "unmap-flush-wrong-domain", "landing",
+     "UNMAP flushes under another domain's id."},
+    {replace_context_cached, "replace-context-cached", "landing view",
+     "A replace rewrites the context entry and leaves its cached copy."},
+    {replace_alias_cached, "replace-alias-cached", "landing view",
+     "A replace flushes the device's own requester id, not the alias its DMA carries."},
+    {replace_domain_cached, "replace-domain-cached", "landing",
+     "A replace does not flush the old domain's IOTLB, and the domain id is used again."},
+    {detach_context_cached, "detach-context-cached", "landing view",
+     "The last detach clears the context entry and leaves its cached copy."},
+    {replace_moves_caller_only, "replace-moves-caller-only", "landing view completeness",
+     "A replace moves the function it was asked for and leaves its siblings."},
+    {replace_forgets_alias, "replace-forgets-alias", "landing view",
+     "A replace does not touch the context entry of the alias behind a bridge."},
+    {replace_through_identity, "replace-through-identity", "landing stray",
+     "While it replaces, the driver lets DMA through untranslated."},
+    {replace_to_empty, "replace-to-empty", "completeness view",
+     "The automatic HWPT made for an attach or replace is never filled."},
+    {replace_nop_blocks, "replace-nop-blocks", "completeness",
+     "A replace by the domain the group is on blocks the group for a moment."},
+    {replace_fails_halfway, "replace-fails-halfway", "landing view completeness",
+     "A replace that fails leaves the caller on the new domain."},
+    {replace_skips_last_member, "replace-skips-last-member", "landing view completeness",
+     "A replace stops one device short of the end of the group."},
+    {replace_by_second_ignored, "replace-by-second-ignored", "landing view completeness",
+     "A replace through any but the first member answers ok and does nothing."},
+    {attach_second_moves_group, "attach-second-moves-group", "outcome",
+     "Attaching a second member elsewhere moves the group, where it must be refused."},
+    {attach_ignores_reserved, "attach-ignores-reserved", "outcome",
+     "An attach does not look whether reserved ranges are mapped."},
+    {detach_leaves_translation, "detach-leaves-translation", "landing view fault",
+     "The last detach leaves the group translated."},
+    {detach_blocks_siblings, "detach-blocks-siblings", "completeness view",
+     "Detaching one member blocks the whole group."},
+    {detach_empties_domain, "detach-empties-domain", "completeness view",
+     "Detaching one member empties the page table its siblings use."},
+    {destroy_while_attached, "destroy-while-attached", "outcome", "A HWPT in use can be destroyed."},
+    {destroy_stays_busy, "destroy-stays-busy", "outcome",
+     "A replace drops the caller's reference to the old HWPT and forgets the siblings'."},
+    {map_stops_at_table, "map-stops-at-table", "completeness", "MAP stops where a table of 2 MiB ends."},
+    {map_loses_read, "map-loses-read", "completeness",
+     "A mapping for reading and writing is written without the read bit."},
+    {map_loses_write, "map-loses-write", "completeness",
+     "A mapping for reading and writing is written without the write bit."},
+    {map_always_writable, "map-always-writable", "permission",
+     "A read-only mapping is written with the write bit."},
+    {map_shifts_past_huge, "map-shifts-past-huge", "landing",
+     "Past a boundary of 2 MiB a mapping is one page off."},
+    {map_first_domain_only, "map-first-domain-only", "completeness",
+     "MAP fills only the first HWPT of the IOAS."},
+    {map_ignores_reserved, "map-ignores-reserved", "outcome", "MAP does not refuse a reserved range."},
+    {map_over_existing, "map-over-existing", "outcome", "MAP does not refuse a range that is mapped."},
+    {hwpt_misses_first_area, "hwpt-misses-first-area", "completeness",
+     "A new HWPT is filled with all mappings of its IOAS but the first."},
+    {unmap_first_domain_only, "unmap-first-domain-only", "landing",
+     "UNMAP clears only the first HWPT of the IOAS."},
+    {unmap_leaves_last_page, "unmap-leaves-last-page", "landing", "UNMAP leaves the last page of the range."},
+    {unmap_takes_neighbour, "unmap-takes-neighbour", "completeness", "UNMAP clears a page behind the range."},
+    {unmap_reports_too_much, "unmap-reports-too-much", "outcome",
+     "UNMAP returns a page more than it removed."},
+    {unmap_cuts_mapping, "unmap-cuts-mapping", "outcome", "UNMAP of a part of a mapping is not refused."},
+    {copy_from_start, "copy-from-start", "landing",
+     "IOAS_COPY of a slice copies from the start of the mapping."},
+    {copy_keeps_permission, "copy-keeps-permission", "permission completeness",
+     "IOAS_COPY gives the copy the permissions of the source."},
+    {copy_shares_unmap, "copy-shares-unmap", "completeness",
+     "Unmapping the source of a copy unmaps the copy, too."},
+    {stale_bookkeeping, "stale-bookkeeping", "outcome landing",
+     "The books are kept per device, as in the series of February 2023: a replace forgets the siblings'."},
+    {dma_lost, "dma-lost", "completeness", "Every fourth DMA is reported done and never happens."},
+    {dma_tail_lost, "dma-tail-lost", "completeness", "The last request of a DMA of several never happens."},
+    {dma_doubled_late, "dma-doubled-late", "stray",
+     "A device writes the last bytes of a DMA again before its next."},
+    {dma_done_early, "dma-done-early", "completeness",
+     "A device reports a DMA done before its last bytes are written."},
+    {fault_wrong_device, "fault-wrong-device", "fault", "A fault is reported for the next device."},
+    {fault_wrong_page, "fault-wrong-page", "fault", "A fault is reported for an address 16 pages off."},
+    {fault_not_reported, "fault-not-reported", "fault", "Faults are not reported."},
+    {fault_out_of_nothing, "fault-out-of-nothing", "fault",
+     "Every fourth DMA is reported to have faulted somewhere else."},
+    {kernel_warns, "kernel-warns", "kernel", "Destroying a HWPT makes the kernel warn about itself."},
+}};
+
+constexpr bool in_order() {
+    for (std::size_t i = 0; i < kTable.size(); ++i)
+        if (kTable[i].fault != static_cast<Fault>(i) || kTable[i].name.empty()) return false;
+    return true;
+}
+static_assert(in_order(), "a fault without its line in the table");
+
+}  // namespace
+
+std::span<const FaultInfo> fault_table() { return kTable; }
+
+Fault fault_named(std::string_view name) {
+    const auto it = std::ranges::find(kTable, name, &FaultInfo::name);
+    if (it != kTable.end()) return it->fault;
+    std::vector<std::string_view> near;
+    const auto stem = name.substr(0, name.find('-'));
+    for (const auto& f : kTable)
+        if (f.name.starts_with(stem)) near.push_back(f.name);
+    throw TextError({"--fault", 0, 0}, std::string(name),
+                    near.empty() ? "a fault that 'landfall faults' lists"
+                                 : fmt::format("one of: {}", fmt::join(near, ", ")));
+}
+
+}  // namespace landfall::sim

@@ -1,0 +1,157 @@
+#include "sim/machine.hpp"
+
+#include <algorithm>
+
+namespace landfall::sim {
+namespace {
+
+constexpr std::uint64_t kPayload = 2048;  // most bytes of one request, which crosses no page
+constexpr std::uint64_t kDescriptorBytes = 16;
+constexpr Access kRead{true, false}, kWrite{false, true};
+
+// A request on its way to memory. It arrives even if its device is reset meanwhile.
+class InFlight {
+  public:
+    explicit InFlight(IommuUnit& unit) : unit_(unit), ticket_(unit.depart()) {}
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+    ~InFlight() { unit_.landed(ticket_); }
+
+  private:
+    IommuUnit& unit_;
+    std::uint64_t ticket_;
+};
+
+}  // namespace
+
+Machine::Machine(const Config& config, Decider& decider, OnEvent on_event)
+    : config_(config),
+      on_event_(std::move(on_event)),
+      scheduler_(decider),
+      iommufd_(scheduler_, config_.faults,
+               [this](std::string text) { on_event_(KernelEvent{std::move(text)}); }),
+      leftovers_(config_.functions.size()) {
+    for (unsigned i = 0; i < kMaxUnits; ++i) units_.push_back(std::make_unique<IommuUnit>(scheduler_, i));
+    for (const auto& f : config_.functions) {
+        auto group = std::ranges::find(groups_, f.group, &Group::number);
+        if (group == groups_.end()) group = groups_.emplace(groups_.end(), f.group);
+        auto& d = devices_.emplace_back();
+        d.name = f.name;
+        d.rid = f.bdf;
+        d.alias = f.alias;
+        d.unit = units_.at(f.unit).get();
+        d.group = &*group;
+        group->members.push_back(&d);
+        iommufd_.add(d, {kMsiWindow});
+    }
+}
+
+Device* Machine::device(std::string_view name) {
+    const auto it = std::ranges::find(devices_, name, &Device::name);
+    return it == devices_.end() ? nullptr : &*it;
+}
+
+std::size_t Machine::number(const Device& device) const {
+    return static_cast<std::size_t>(std::ranges::find(devices_, device.name, &Device::name) -
+                                    devices_.begin());
+}
+
+Iova Machine::rings(const Device& device) const { return kStaging.start + kPageSize * (1 + number(device)); }
+
+void Machine::report_fault(const Device& device, Iova iova, Access access, std::uint32_t reason) {
+    if (config_.faults.has(Fault::fault_not_reported)) return;
+    auto requester = device.requester();
+    if (config_.faults.has(Fault::fault_wrong_device))
+        requester = devices_[(number(device) + 1) % devices_.size()].requester();
+    if (config_.faults.has(Fault::fault_wrong_page)) iova = iova + 16 * kPageSize;
+    scheduler_.touch(Touch::Kind::write, thing(Thing::log, 0));
+    on_event_(FaultEvent{requester, access, Iova{align_down(iova.value, kPageSize)}, reason});
+}
+
+// One request: translated in one micro-step, in memory in the next.
+Task<Machine::Reached> Machine::reach(Device& device, Iova iova, Access access) {
+    co_await scheduler_.step();
+    if (!device.bus_master) co_return Reached{};
+    const auto translation = device.unit->translate(device.requester(), iova, access);
+    if (!translation.frame) {
+        report_fault(device, iova, access, translation.reason);
+        co_return Reached{};
+    }
+    const InFlight request(*device.unit);
+    co_await scheduler_.step();
+    co_return Reached{true, memory_.at(*translation.frame, iova.value % kPageSize)};
+}
+
+Task<> Machine::leftovers(Device& device) {
+    auto& slot = leftovers_[number(device)];
+    if (!slot) co_return;
+    const auto late = std::move(*slot);
+    slot.reset();
+    const auto reached = co_await reach(device, late.iova, kWrite);
+    if (reached.place && !late.known.covers(*reached.place, late.length))
+        strays_.push_back(slice(*reached.place, late.length));
+}
+
+// The DMA request by request; false if one was refused, which ends it.
+Task<bool> Machine::payload(Device& device, const DmaRequest& r, Landing& landing, bool lost) {
+    const bool reads = r.verb != DmaRequest::Verb::write, writes = r.verb != DmaRequest::Verb::read;
+    const auto destination = r.target.value_or(r.range.start);
+    Track from, lands;
+    bool ok = true;
+    for (std::uint64_t done = 0; done < r.range.length;) {
+        const Iova source = r.range.start + done, to = destination + done;
+        auto length = std::min(r.range.length - done, kPayload);
+        if (reads) length = std::min(length, kPageSize - source.value % kPageSize);
+        if (writes) length = std::min(length, kPageSize - to.value % kPageSize);
+        const bool last = done + length == r.range.length;
+        std::optional<Span> read, written;
+        if (ok && reads) {
+            const auto reached = co_await reach(device, source, kRead);
+            ok = reached.ok;
+            read = reached.place;
+        }
+        const bool late = last && config_.faults.has(Fault::dma_done_early);
+        const bool skip = lost || late || (last && done > 0 && config_.faults.has(Fault::dma_tail_lost));
+        if (ok && writes && !skip) {
+            const auto reached = co_await reach(device, to, kWrite);
+            ok = reached.ok;
+            written = reached.place;
+        }
+        // What a copy carried is known only from where it landed.
+        from.add(length, writes && !written ? std::nullopt : read);
+        lands.add(length, written);
+        if (writes && ok && (late || (last && config_.faults.has(Fault::dma_doubled_late))))
+            leftovers_[number(device)] = Leftover{to, length, lands};
+        done += length;
+    }
+    if (reads && (!writes || lands.anywhere())) landing.from = from.segments();
+    if (writes) landing.lands = lands.segments();
+    co_return ok;
+}
+
+// Fetches the descriptor, moves the data, writes the descriptor back. A device that cannot reach its rings is
+// never heard of again until it is reset.
+Task<> Machine::transfer(Device& device, Flight& flight) {
+    const auto& r = flight.request;
+    auto& landing = flight.landing;
+    landing.status = Landing::Status::timeout;
+    landing.seq = ++sequence_;
+    if (r.verb == DmaRequest::Verb::read)
+        landing.from = {Segment{}};
+    else
+        landing.lands = {Segment{}};
+    co_await leftovers(device);
+    const bool lost = config_.faults.has(Fault::dma_lost) && *landing.seq % 4 == 3;
+    if ((co_await reach(device, rings(device), kRead)).ok) {
+        const bool ok = co_await payload(device, r, landing, lost);
+        if (config_.faults.has(Fault::fault_out_of_nothing) && *landing.seq % 4 == 3)
+            report_fault(device, r.range.start + (1U << 30), kWrite, 5);
+        if (!ok)
+            landing.status = Landing::Status::error;
+        else if ((co_await reach(device, rings(device) + kDescriptorBytes, kWrite)).ok)
+            landing.status = Landing::Status::done;
+    }
+    flight.done = true;
+}
+
+}  // namespace landfall::sim
