@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 
 namespace landfall {
 
+struct Verdict;
 struct Violation;
 
 struct Known {
@@ -26,5 +28,10 @@ struct Known {
 /// The first finding that covers the violation, or nullptr. A range of releases covers no unknown release.
 [[nodiscard]] const Known* find_known(const std::vector<Known>& known, const Scene& scene,
                                       const Violation& violation);
+
+/// Findings that apply to a rig of the run (its kernel, its IOMMU, its bridges) and that no scenario of it
+/// met, each once. Whether one is gone or its situation did not come up, a person must tell.
+[[nodiscard]] std::vector<const Known*> unseen(const std::vector<Known>& known, std::span<const Scene> scenes,
+                                               std::span<const Verdict> verdicts);
 
 }  // namespace landfall

@@ -97,6 +97,18 @@ std::string field(const ReportStyle& style, const char* name, const std::string&
            text::wrap(value, style.width - kIndent, kIndent) + '\n';
 }
 
+// "3, 5 to 9, 14".
+std::string ranges_of(const std::vector<unsigned>& lines) {
+    std::string out;
+    for (std::size_t first = 0, last = 0; first < lines.size(); first = ++last) {
+        while (last + 1 < lines.size() && lines[last + 1] == lines[last] + 1) ++last;
+        if (!out.empty()) out += ", ";
+        out += std::to_string(lines[first]);
+        if (last > first) out += (last > first + 1 ? " to " : ", ") + std::to_string(lines[last]);
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string explain(const Trace& trace, const Violation& v, const ReportStyle& style) {
@@ -114,6 +126,7 @@ std::string explain(const Trace& trace, const Violation& v, const ReportStyle& s
     out += field(style, "observed", v.observed);
     out += field(style, "promise", v.promise);
     out += field(style, "written in", v.source);
+    if (!v.witness.empty()) out += field(style, "proved by", "line " + ranges_of(v.witness));
     const auto timeline = Timeline(trace, v).str(style);
     return timeline.empty() ? out : out + '\n' + timeline;
 }
