@@ -78,6 +78,7 @@ class ReportData {
     [[nodiscard]] nlohmann::json entries_json(const std::vector<Entry>& as_ended) const;
     [[nodiscard]] nlohmann::json dmas_json() const;
     [[nodiscard]] nlohmann::json views_json(Texts& texts) const;
+    [[nodiscard]] nlohmann::json mappings_json() const;
 
     std::string file_, model_;
     Scene scene_;

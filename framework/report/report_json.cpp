@@ -229,10 +229,15 @@ nlohmann::json ReportData::views_json(Texts& texts) const {
     b["name"] = column(declared, [&](const auto& r) { return texts.add(r.second.domain); });
     put_life(b, declared, life_of);
 
+    out["mappings"] = mappings_json();
+    return out;
+}
+
+nlohmann::json ReportData::mappings_json() const {
     using Mapped = ViewLog::Mapped;
     const auto& mapped = views_.mappings();
     const auto area = [](const Mapped& r) -> const Area& { return r.spell.area; };
-    auto& m = out["mappings"] = {{"rows", mapped.size()}};
+    Json m{{"rows", mapped.size()}};
     m["space"] = column(mapped, [](const Mapped& r) { return r.space.value; });
     m["page"] = column(mapped, [&](const Mapped& r) { return page_of(area(r).range.start); });
     m["byte"] = column(mapped, [&](const Mapped& r) { return byte_of(area(r).range.start); });
@@ -246,7 +251,7 @@ nlohmann::json ReportData::views_json(Texts& texts) const {
     m["offset"] =
         column(mapped, [&](const Mapped& r) { return area(r).memory.address - area(r).memory.skew; });
     put_life(m, mapped, [](const Mapped& r) -> const Lifetime& { return r.spell.life; });
-    return out;
+    return m;
 }
 
 }  // namespace landfall

@@ -267,6 +267,8 @@ def test_who_sees_what_follows_the_cursor(replaced):
     either = seen(replaced)["b"][1]
     assert "p1 rw" in either and "or p2 rw" in either and "or blocked" in either
     assert "during replace a two" in replaced.text("#instant")
+    scrub_to(replaced, 150e6)
+    assert "exactly one view is possible; 1 DMA in flight" in replaced.text("#instant")
     scrub_to(replaced, 260e6)
     table = seen(replaced)
     assert "declared: p1 rw" in table["b"][1]
@@ -307,7 +309,7 @@ def test_steps_that_overlap_stand_in_rows_of_their_own(driver, tmp_path):
     for y in range(60, 60 + 12 * 18, 6):
         page.pointer("pointermove", width * 0.556, y)  # between the last beginning and the first end
         tips.add(page.run("const t = document.getElementById('tip'); return t.hidden ? '' : t.querySelector('.mono')?.textContent"))
-    assert {f"buffer p{n} 4K" for n in range(1, 9)} - tips == set()
+    assert {f"lane {n}: buffer p{n} 4K" for n in range(1, 9)} - tips == set()
     assert page.errors() == []
 
 

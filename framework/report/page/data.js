@@ -61,7 +61,7 @@ const describe = (table, row) => {
     const seq = dmas.seq[row] > 0 ? `seq ${dmas.seq[row] - 1} ` : "";
     item.outcome = `${kStatus[dmas.status[row]]}${seq}${landing_text(row)}`.trim();
   } else {
-    item.text = word(table.text[row]);
+    item.text = `${table.lane[row] > 0 ? `lane ${table.lane[row]}: ` : ""}${word(table.text[row])}`;
     item.outcome = word(table.outcome[row]);
   }
   return item;

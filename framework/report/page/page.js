@@ -30,8 +30,9 @@ const tell_cursor = () => {
   const now = found.filter((item) => item.table !== events && item.t0 <= time && time <= item.t1);
   const texts = now.filter((item) => item.table === steps).map((item) => item.text);
   const flying = now.length - texts.length;
-  by_id("instant").textContent = `At ${milliseconds(time)}: ${texts.length > 0
-    ? `during ${texts.join(" and ")}, so before and after are both possible` : "between control steps, so exactly one view is possible"}` +
+  const when = texts.length > 0 ? `during ${texts.join(" and ")}` : "between control steps";
+  by_id("instant").textContent = `At ${milliseconds(time)}: ${when}, ` +
+    `${changing_at(time) ? "so before and after are both possible" : "exactly one view is possible"}` +
     `${flying > 0 ? `; ${count(flying, "DMA")} in flight` : ""}.`;
   sees_table(time);
 };
@@ -116,57 +117,71 @@ const show_tip = (x, y) => {
   tip.style.top = `${y + 18 + tip.offsetHeight > stage.clientHeight ? Math.max(2, y - tip.offsetHeight - 12) : y + 18}px`;
 };
 
-const listen = () => {
-  const canvas = by_id("timeline"), fingers = new Map();
-  let drag = null;
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  };
-  const brush_to = (x) => {
-    const [low, high] = axis.whole(), half = (timeline.to - timeline.from) / 2, at = low + x / timeline.brush.width * (high - low);
-    timeline.show(at - half, at + half);
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    const [x, y] = place(event);
-    canvas.setPointerCapture(event.pointerId);
-    fingers.set(event.pointerId, x);
-    drag = { x, y, from: timeline.from, to: timeline.to, moved: false, what: y < kOverview ? "window" : y < kOverview + kRuler ? "cursor" : "pan" };
-    if (drag.what === "window") brush_to(x);
-    if (drag.what === "cursor") set_cursor(axis.time(timeline.at(x)));
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const [x, y] = place(event);
-    if (!drag) return show_tip(x, y);
+const place_of = (event) => {
+  const box = by_id("timeline").getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+};
+
+// One finger or the mouse: moves the window of the overview, the cursor on the ruler, or the page of time itself. Two
+// fingers: zoom.
+const hand = {
+  fingers: new Map(),
+  drag: null,
+
+  down(event) {
+    const [x, y] = place_of(event);
+    by_id("timeline").setPointerCapture(event.pointerId);
+    this.fingers.set(event.pointerId, x);
+    const what = y < kOverview ? "window" : y < kOverview + kRuler ? "cursor" : "pan";
+    this.drag = { x, what, from: timeline.from, to: timeline.to, moved: false };
+    if (what !== "pan") this.follow(x);
+  },
+  move(event) {
+    const [x, y] = place_of(event);
+    if (!this.drag) return show_tip(x, y);
     by_id("tip").hidden = true;
-    if (fingers.size === 2) {
-      const before = [...fingers.values()];
-      fingers.set(event.pointerId, x);
-      const after = [...fingers.values()], apart = (pair_) => Math.max(12, Math.abs(pair_[0] - pair_[1]));
-      drag.moved = true;
-      return timeline.zoom(apart(before) / apart(after), timeline.at((after[0] + after[1]) / 2));
-    }
-    if (Math.abs(x - drag.x) > 3) drag.moved = true;
-    if (drag.what === "window") return brush_to(x);
+    if (this.fingers.size === 2) return this.pinch(event.pointerId, x);
+    if (Math.abs(x - this.drag.x) > 3) this.drag.moved = true;
+    this.follow(x);
+  },
+  follow(x) {
+    const { drag } = this, width = timeline.brush.width;
     if (drag.what === "cursor") return set_cursor(axis.time(timeline.at(x)));
-    const shift = (drag.x - x) / timeline.brush.width * (drag.to - drag.from);
+    if (drag.what === "window") {
+      const [low, high] = axis.whole(), half = (timeline.to - timeline.from) / 2, at = low + x / width * (high - low);
+      return timeline.show(at - half, at + half);
+    }
+    const shift = (drag.x - x) / width * (drag.to - drag.from);
     if (drag.moved) timeline.show(drag.from + shift, drag.to + shift);
-  });
-  const release = (event) => {
-    fingers.delete(event.pointerId);
-    if (drag && drag.what === "pan" && !drag.moved && event.type === "pointerup") pick(...place(event));
-    if (fingers.size === 0) drag = null;
-  };
-  canvas.addEventListener("pointerup", release);
-  canvas.addEventListener("pointercancel", release);
-  canvas.addEventListener("pointerleave", () => { by_id("tip").hidden = true; });
-  canvas.addEventListener("wheel", (event) => {
+  },
+  pinch(finger, x) {
+    const apart = ([a, b]) => Math.max(12, Math.abs(a - b));
+    const before = apart([...this.fingers.values()]);
+    this.fingers.set(finger, x);
+    const now = [...this.fingers.values()];
+    this.drag.moved = true;
+    timeline.zoom(before / apart(now), timeline.at((now[0] + now[1]) / 2));
+  },
+  up(event) {
+    this.fingers.delete(event.pointerId);
+    const { drag } = this;
+    if (drag && drag.what === "pan" && !drag.moved && event.type === "pointerup") pick(...place_of(event));
+    if (this.fingers.size === 0) this.drag = null;
+  },
+  wheel(event) {
     event.preventDefault();
-    const [x] = place(event), width = timeline.to - timeline.from;
-    const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) timeline.show(timeline.from + sideways / 800 * width, timeline.to + sideways / 800 * width);
-    else timeline.zoom(1.0018 ** Math.max(-400, Math.min(400, event.deltaY)), timeline.at(x));
-  }, { passive: false });
+    const width = timeline.to - timeline.from, sideways = (event.shiftKey ? event.deltaY || event.deltaX : event.deltaX) / 800 * width;
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return timeline.show(timeline.from + sideways, timeline.to + sideways);
+    timeline.zoom(1.0018 ** Math.max(-400, Math.min(400, event.deltaY)), timeline.at(place_of(event)[0]));
+  },
+};
+
+const listen = () => {
+  const canvas = by_id("timeline");
+  for (const [name, act] of Object.entries({
+    pointerdown: "down", pointermove: "move", pointerup: "up", pointercancel: "up", wheel: "wheel",
+  })) canvas.addEventListener(name, (event) => hand[act](event), { passive: false });
+  canvas.addEventListener("pointerleave", () => { by_id("tip").hidden = true; });
   document.addEventListener("keydown", on_key);
 };
 
@@ -178,7 +193,8 @@ const pick = (x, y) => {
 };
 
 const on_key = (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest?.("summary, input, .scroll")) return;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (/^(Arrow|Home)/.test(event.key) && event.target.closest?.(".scroll")) return;  // they scroll that
   const width = timeline.to - timeline.from, middle = (timeline.from + timeline.to) / 2;
   const cursor = axis.at(timeline.cursor), inside = cursor > timeline.from && cursor < timeline.to;
   const around = inside ? cursor : middle;

@@ -77,7 +77,7 @@ const timeline = {
     if (this.events_at) this.paint_events();
     for (const d of device_tracks) this.paint_device(d);
     this.paint_cursor();
-    this.paint_overview();
+    paint_overview(this);
     // For those who read the page with a program.
     Object.assign(brush.canvas.dataset, {
       from: axis.time(this.from), to: axis.time(this.to), cursor: this.cursor, selected: this.selected,
@@ -268,47 +268,6 @@ const timeline = {
     brush.c.globalAlpha = 1;
     brush.box(flag.left, kOverview + 2, flag.right - flag.left, 17, theme.accent);
     brush.text(flag.label, flag.left + 5, kOverview + 11, flag.right - flag.left, theme.page);
-  },
-
-  // The whole trace in one strip, with the part that is shown below.
-  paint_overview() {
-    const { brush } = this, [low, high] = axis.whole();
-    const key = `${brush.width} ${theme.dark} ${window.devicePixelRatio}`;
-    if (this.overview?.key !== key) this.overview = { key, image: this.overview_image(low, high) };
-    brush.c.drawImage(this.overview.image, 0, 0, brush.width, kOverview);
-    const place = (at) => (at - low) / (high - low) * brush.width;
-    const left = place(this.from), right = Math.max(place(this.to), left + 3);
-    brush.c.globalAlpha = 0.62;
-    brush.box(0, 0, left, kOverview, theme.page);
-    brush.box(right, 0, brush.width - right, kOverview, theme.page);
-    brush.c.globalAlpha = 1;
-    brush.c.strokeStyle = theme.accent;
-    brush.c.lineWidth = 1.5;
-    brush.c.strokeRect(left + 0.75, 1, right - left - 1.5, kOverview - 2);
-  },
-
-  overview_image(low, high) {
-    const image = new Brush(document.createElement("canvas"));
-    const { width } = this.brush;
-    image.resize(width, kOverview);
-    image.box(0, 0, width, kOverview, theme.panel);
-    const scale = width / (high - low);
-    const strip = (rows, y, height, colour) => {
-      const seen = new Shares(Math.ceil(width), 1);
-      for (const row of rows) seen.add(row, 0, row.length, low, scale, () => 0);
-      seen.sum();
-      for (let x = 0; x < seen.width; ++x) if (seen.counts[x] > 0) image.box(x, y, 1, height, colour);
-    };
-    strip(step_rows, 6, 7, theme.dim);
-    const each = Math.max(1, Math.floor(13 / Math.max(1, device_tracks.length)));
-    device_tracks.forEach((d, n) => strip(d.rows, 15 + n * each, Math.max(1, each - 1), theme.accent));
-    for (const row of all_rows) {
-      for (const k of row.grave) {
-        const colour = gravity(row.table.line[row.members[k]]) > 1 ? theme.bad : theme.warn;
-        image.box(((row.begins[k] + row.ends[k]) / 2 - low) * scale - 1, 2, 2.5, kOverview - 4, colour);
-      }
-    }
-    return image.canvas;
   },
 
   // What is drawn under a point of the canvas.

@@ -19,6 +19,8 @@ const spells_of = (table, key, number) => {
 for (const d of device_tracks) {
   d.spells = d.unit === null || d.unit === undefined ? [] : spells_of(views.domains, "unit", d.unit);
   for (const s of d.spells) Object.assign(s, { space: views.domains.space[s.row], name: word(views.domains.name[s.row]) });
+  // Steps side by side: a spell may have begun before the one it follows, so each knows the first begin from there on.
+  d.spells.reduceRight((next, s) => (s.next = Math.min(next, s.b0)), Infinity);
   d.gates = spells_of(views.gates, "device", d.number);
   for (const g of d.gates) g.open = views.gates.open[g.row] === 1;
   d.declared = spells_of(views.declared, "device", d.number);
@@ -54,7 +56,7 @@ function paint_band(time, d, y) {
   const x = (t) => Math.min(Math.max(t < 0 ? 0 : time.x_of(t), -2), brush.width + 2);
   const from = axis.time(time.from), to = axis.time(time.to);
   const half = (kBand - 4) / 2, drawn = [-9, -9];
-  for (let k = first_row(d.spells.length, (n) => d.spells[n].e1 >= from); k < d.spells.length && d.spells[k].b0 <= to; ++k) {
+  for (let k = first_row(d.spells.length, (n) => d.spells[n].e1 >= from); k < d.spells.length && d.spells[k].next <= to; ++k) {
     const s = d.spells[k], b0 = x(s.b0), e1 = x(s.e1);
     const colour = s.space < 0 ? { fill: theme.track, edge: theme.dim, ink: theme.dim } : theme.space(s.space);
     if (e1 - b0 < 1.5) {  // too narrow to tell: those before and after share the height
@@ -157,6 +159,9 @@ const memory_text = (m, range) => {
 const seen_in = (space, live, range, time) => live
   .filter((m) => m.space === space && m.start <= range.start && m.end >= range.end && m.b0 <= time && time <= m.e1)
   .map((m) => ({ ...memory_text(m, range), certain: m.b1 < time && time < m.e0 }));
+
+const changing_at = (time) => device_tracks.some((d) => [d.spells, d.gates].some((spells) => possible_at(spells, time).length > 1)) ||
+  mappings.some((m) => (m.b0 <= time && time <= m.b1) || (m.e0 <= time && time <= m.e1));
 
 const kBlocked = { buffer: -1, text: "blocked" };
 
