@@ -139,7 +139,8 @@ void Checker::Impl::control(const Line& line, const Answer& answer) {
                        answer,
                        prediction,
                        prediction.allows(answer) ? world.model->objection(s, answer) : std::string(),
-                       {}});
+                       {},
+                       &world.history});
     }));
     if (const auto* b = std::get_if<Buffer>(&s); b != nullptr && answer.error.ok())
         scene.buffers[b->name] = *b;
@@ -199,7 +200,7 @@ void Checker::Impl::control_block(const std::vector<const Line*>& steps) {
         const auto& line = *steps[s.step];
         std::vector<unsigned> beside;
         for (const auto i : s.beside) beside.push_back(steps[i]->number);
-        report(broken(AnswerCase{line, std::get<Answer>(*line.observed), s.prediction, s.objection, beside}));
+        report(broken(AnswerCase{line, std::get<Answer>(*line.observed), s.prediction, s.objection, beside, nullptr}));
     }
 }
 

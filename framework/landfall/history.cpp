@@ -161,6 +161,22 @@ std::vector<const DomainSpell*> History::declared(const std::string& device, con
     return out;
 }
 
+std::vector<Estranged> History::estranged(const Interval& window) const {
+    const auto steady = [&](const std::deque<DomainSpell>& spells) {
+        const auto it =
+            std::ranges::find_if(spells, [&](const auto& s) { return s.life.throughout(window); });
+        return it == spells.end() ? nullptr : &*it;
+    };
+    std::vector<Estranged> out;
+    for (const auto& [name, device] : devices_) {
+        const auto* told = steady(device.declared);
+        const auto* actual = steady(groups_.at(device.group));
+        if (told != nullptr && actual != nullptr && told->space && told->space != actual->space)
+            out.push_back({name, told, actual});
+    }
+    return out;
+}
+
 const DomainSpell* History::last_stay(const Device& device, SpaceId space) const {
     const auto& spells = groups_.at(device.group);
     const auto it =

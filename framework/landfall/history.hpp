@@ -78,6 +78,13 @@ struct Trail {
     const DomainSpell* domain = nullptr;  ///< the group's last stay in that space, if any is remembered
 };
 
+/// A device whose books name one address space while its DMA goes through another, or nowhere.
+struct Estranged {
+    std::string device;
+    const DomainSpell* told = nullptr;
+    const DomainSpell* actual = nullptr;
+};
+
 class History {
   public:
     /// A change that was there from the start (`step` missing) or that a step made.
@@ -93,6 +100,8 @@ class History {
     /// look().
     [[nodiscard]] std::vector<const DomainSpell*> declared(const std::string& device,
                                                            const Interval& window) const;
+    /// The devices that were so throughout the window. None if the model keeps no books per device.
+    [[nodiscard]] std::vector<Estranged> estranged(const Interval& window) const;
     /// Where it is remembered that `a` led to this memory, the device's own group's spaces first.
     [[nodiscard]] std::vector<Trail> whence(const std::string& device, Iova a, const Backing& memory) const;
 

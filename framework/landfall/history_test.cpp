@@ -162,6 +162,10 @@ TEST_F(HistoryTest, BooksOfADeviceMoveOnTheirOwn) {
     EXPECT_EQ(told(at(1, 10)), "- one");
     EXPECT_EQ(told(at(300, 400)), "one");
     EXPECT_EQ(reach(at(300, 400)), "q") << "books move no DMA";
+    EXPECT_TRUE(h.estranged(at(30, 90)).empty()) << "both are 'one'";
+    EXPECT_TRUE(h.estranged(at(150, 400)).empty()) << "not throughout";
+    ASSERT_EQ(h.estranged(at(300, 400)).size(), 1U);
+    EXPECT_EQ(h.estranged(at(300, 400))[0].actual->domain, "two");
     step(DeviceDeclared{"b", std::nullopt, {}}, at(500, 510));
     EXPECT_EQ(told(at(505, 506)), "one -");
 }

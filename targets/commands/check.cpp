@@ -6,15 +6,17 @@
 #include <memory>
 
 #include "commands/commands.hpp"
+#include "landfall/divergence.hpp"
 #include "landfall/model.hpp"
 #include "landfall/report.hpp"
+#include "landfall/witness.hpp"
 #include "rig/known_file.hpp"
 
 namespace landfall {
 namespace {
 
 struct Arguments {
-    std::vector<std::string> traces;
+    std::vector<std::string> traces, models;
     CheckOptions check;
     bool explain = false, story = false, rules = false;
 };
@@ -43,21 +45,36 @@ int weight(ExitStatus status) {
     }
 }
 
-ExitStatus check_all(const Arguments& a) {
+// Where a second model parts from the first, whose verdict counts.
+ExitStatus compare(const std::string& path, const CheckOptions& options, const std::string& other) {
+    Trace trace{path, {}, false};
+    trace.cut = read_trace(path, [&](const Line& line) { trace.lines.push_back(line); });
+    const auto divergence = diverge(trace, options, other);
+    fmt::print("{}\n{}", path, divergence_text(trace, divergence));
+    return divergence.verdicts[0].exit_status();
+}
+
+ExitStatus judge_and_print(const std::string& path, const Arguments& a) {
     const ReportStyle style{::isatty(STDOUT_FILENO) != 0, 100};
+    Trace trace{path, {}, false};
+    const auto verdict = judge(path, a.check, a.explain || a.story ? &trace : nullptr);
+    if (a.story) fmt::print("{}\n", story(trace, verdict, style));
+    fmt::print("{}: {}\n", path, summary(verdict));
+    for (const auto& v : verdict.violations) {
+        if (a.explain)
+            fmt::print("\n{}", explain(trace, proven(trace, v, a.check), style));
+        else
+            fmt::print("  {}{}: {}\n", v.known.empty() ? "" : "known: ", v.rule, v.summary);
+    }
+    return verdict.exit_status();
+}
+
+ExitStatus check_all(const Arguments& a) {
     auto worst = ExitStatus::pass;
     for (const auto& path : a.traces) {
-        Trace trace{path, {}, false};
-        const auto verdict = judge(path, a.check, a.explain || a.story ? &trace : nullptr);
-        if (a.story) fmt::print("{}\n", story(trace, verdict, style));
-        fmt::print("{}: {}\n", path, summary(verdict));
-        for (const auto& v : verdict.violations) {
-            if (a.explain)
-                fmt::print("\n{}", explain(trace, v, style));
-            else
-                fmt::print("  {}{}: {}\n", v.known.empty() ? "" : "known: ", v.rule, v.summary);
-        }
-        worst = std::max(worst, verdict.exit_status(), [](auto x, auto y) { return weight(x) < weight(y); });
+        const auto status =
+            a.models.size() == 2 ? compare(path, a.check, a.models[1]) : judge_and_print(path, a);
+        worst = std::max(worst, status, [](auto x, auto y) { return weight(x) < weight(y); });
     }
     return worst;
 }
@@ -69,15 +86,22 @@ void add_check(CLI::App& app, ExitStatus& status) {
     const auto arguments = std::make_shared<Arguments>();
     auto& a = *arguments;
     command->add_option("trace", a.traces, "trace files; - is stdin");
-    command->add_option("--model", a.check.model, "what the kernel is taken to promise")
+    command
+        ->add_option("--model", a.models,
+                     "what the kernel is taken to promise; given twice: show where the two part")
         ->check(CLI::IsMember(model_names()))
-        ->capture_default_str();
+        ->allow_extra_args(false)
+        ->default_str(a.check.model);
     command->add_flag("--explain", a.explain, "show the evidence for each violation");
     command->add_flag("--story", a.story, "tell each run step by step");
     command->add_flag("--rules", a.rules, "list the rules, their promises and where those are written");
     command->callback([arguments, &status] {
         if (arguments->rules) return print_rules();
         if (arguments->traces.empty()) throw CLI::RequiredError("trace");
+        if (arguments->models.size() > 2) throw CLI::ValidationError("--model", "two at most");
+        if (arguments->models.size() == 2 && (arguments->explain || arguments->story))
+            throw CLI::ValidationError("--model", "given twice, there is no --explain and no --story");
+        if (!arguments->models.empty()) arguments->check.model = arguments->models.front();
         arguments->check.known = load_known();
         status = check_all(*arguments);
     });

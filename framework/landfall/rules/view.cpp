@@ -68,12 +68,43 @@ void check_books(const DmaCase& dma, std::vector<Violation>& found) {
     }
 }
 
+// The address space that a step changed the mappings of; nullptr if it is no such step.
+const std::string* changed_by(const Step& step) {
+    if (const auto* s = std::get_if<Map>(&step)) return &s->ioas;
+    if (const auto* s = std::get_if<IoasCopy>(&step)) return &s->destination;
+    if (const auto* s = std::get_if<Unmap>(&step)) return &s->ioas;
+    return nullptr;
+}
+
+// The danger of the thread: the mapping is added to one address space while the device translates through
+// another.
+void check_change(const AnswerCase& c, std::vector<Violation>& found) {
+    const auto* space = changed_by(*c.line.step());
+    if (space == nullptr || c.history == nullptr || !c.answer.error.ok()) return;
+    for (const auto& [device, told, actual] : c.history->estranged(*c.line.when)) {
+        if (c.history->name_of(*told->space) != *space) continue;
+        Violation v;
+        v.line = c.line.number;
+        v.device = device;
+        if (const auto* map = std::get_if<Map>(c.line.step())) v.page = map->memory;
+        v.window = c.line.when;
+        v.observed = print(Outcome{c.answer});
+        v.witness = {v.line, told->life.began_line, actual->life.began_line};
+        tidy(v.witness);
+        v.summary = fmt::format("{}'s books say '{}', but its DMA goes through {}: it will not see '{}'",
+                                device, told->domain, actual->space ? "'" + actual->domain + "'" : "none",
+                                print(*c.line.step()));
+        found.push_back(std::move(v));
+    }
+}
+
 void check(const Case& happened, std::vector<Violation>& found) {
     if (const auto* view = std::get_if<ViewCase>(&happened)) {
         check_sighting(view->dma, found);
         check_books(view->dma, found);
     }
     if (const auto* dma = std::get_if<DmaCase>(&happened)) check_books(*dma, found);
+    if (const auto* answer = std::get_if<AnswerCase>(&happened)) check_change(*answer, found);
 }
 
 }  // namespace
