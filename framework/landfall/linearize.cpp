@@ -35,6 +35,20 @@ Thing thing_of(const Change& change) {
                       change);
 }
 
+// A change happened neither before the one it follows could have, nor after the one that follows it must
+// have.
+void tighten(std::vector<Effect>& effects) {
+    const auto same = [](const Effect& a, const Effect& b) {
+        return thing_of(a.change) == thing_of(b.change);
+    };
+    for (std::size_t i = 1; i < effects.size(); ++i)
+        if (same(effects[i - 1], effects[i]))
+            effects[i].when.begin = std::max(effects[i].when.begin, effects[i - 1].when.begin);
+    for (auto i = effects.size(); i-- > 1;)
+        if (same(effects[i - 1], effects[i]))
+            effects[i - 1].when.end = std::min(effects[i - 1].when.end, effects[i].when.end);
+}
+
 bool concurrent(const Line& a, const Line& b) { return a.lane != b.lane && a.when->overlaps(*b.when); }
 
 const Answer& answer_of(const Line& line) { return std::get<Answer>(*line.observed); }
@@ -76,6 +90,7 @@ class Search {
     // Every order has come to the same: what happened so far need not be carried along.
     void agree() {
         auto& effects = layer_.front().effects;
+        tighten(effects);
         std::ranges::move(effects, std::back_inserter(out_.agreed));
         effects.clear();
     }
@@ -133,7 +148,7 @@ class Search {
         for (auto& change : node.model->apply(*steps_[step]->step(), answer_of(*steps_[step]))) {
             const auto at = std::ranges::upper_bound(node.effects, thing_of(change), {},
                                                      [](const Effect& e) { return thing_of(e.change); });
-            node.effects.insert(at, {step, std::move(change)});
+            node.effects.insert(at, {step, std::move(change), *steps_[step]->when});
         }
     }
 
@@ -170,7 +185,10 @@ class Search {
     }
 
     void merge_ends() {
-        for (auto& node : layer_) out_.found.push_back({std::move(node.model), std::move(node.effects)});
+        for (auto& node : layer_) {
+            tighten(node.effects);
+            out_.found.push_back({std::move(node.model), std::move(node.effects)});
+        }
     }
 
     const std::vector<const Line*>& steps_;

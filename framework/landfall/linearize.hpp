@@ -16,6 +16,7 @@ namespace landfall {
 struct Effect {
     std::size_t step = 0;  ///< its index
     Change change;
+    Interval when;  ///< the step's, without what the changes of the same thing before and after it rule out
     bool operator==(const Effect&) const = default;
 };
 

@@ -14,7 +14,7 @@ std::pair<std::size_t, std::size_t> weight(const std::vector<Violation>& found) 
 }
 
 void apply(History& history, const std::vector<Effect>& effects, const std::vector<const Line*>& steps) {
-    for (const auto& e : effects) history.apply(e.change, steps[e.step]->when, steps[e.step]->number);
+    for (const auto& e : effects) history.apply(e.change, e.when, steps[e.step]->number);
 }
 
 }  // namespace
