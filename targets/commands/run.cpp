@@ -14,7 +14,7 @@
 #include "landfall/witness.hpp"
 #include "rig/junit.hpp"
 #include "rig/known_file.hpp"
-#include "rig/rig.hpp"
+#include "rig/rig_keeper.hpp"
 #include "rig/scenario_run.hpp"
 
 namespace landfall {
@@ -39,29 +39,6 @@ std::string fact_value(const Trace& trace, std::string_view key) {
             if (const auto* t = std::get_if<TextFact>(f); t != nullptr && t->key == key) return t->value;
     return {};
 }
-
-// Keeps the machine that scenarios run on: booted when first needed, and again after it was lost.
-class RigKeeper {
-  public:
-    RigKeeper(RigFile file, RigOptions options) : file_(std::move(file)), options_(std::move(options)) {}
-
-    Rig& get() {
-        if (rig_) return *rig_;
-        rig_ = start_rig(file_, options_);
-        const auto problems = check_rig(*rig_);
-        if (!problems.empty())
-            throw LabError(fmt::format("rig {} is not fit: {}", file_.name, fmt::join(problems, "; ")),
-                           "landfall rig check " + file_.name);
-        return *rig_;
-    }
-    void lost() { rig_.reset(); }
-    [[nodiscard]] const RigFile& file() const { return file_; }
-
-  private:
-    RigFile file_;
-    RigOptions options_;
-    std::unique_ptr<Rig> rig_;
-};
 
 void write_file(const std::filesystem::path& path, const std::string& text) {
     std::ofstream out(path, std::ios::binary);

@@ -1,0 +1,30 @@
+// Random scenarios that ask for trouble: mappings that collide, groups that are moved to and fro, objects
+// that are destroyed in use, and DMA before, during and after each of it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "landfall/random.hpp"
+#include "landfall/scenario.hpp"
+
+namespace landfall {
+
+struct GenerateOptions {
+    std::vector<std::vector<std::string>> groups{{"a", "b"}, {"c"}};  ///< devices, group by group
+    std::vector<std::string> features{"map-file", "huge-buffers",
+                                      "reset"};  ///< what the rig has; the rest is not used
+    std::size_t most_steps = 40;                 ///< about; the objects a scenario begins with come on top
+    bool lanes = true;                           ///< blocks of steps that run side by side
+    bool background = true;                      ///< start/wait and pump/halt around other steps
+};
+
+/// A scenario that Scenario::parse() takes, of valid requests and of ones the kernel must refuse. It holds no
+/// expectations: what is right is the checker's business. Every decision is one call of choices.below(), and
+/// where all are 0 the scenario is the simplest there is. It runs on a real kernel, too: a name is not used
+/// once its id may have been given to something else, no DMA is asked of a closed device, none is aimed at
+/// the interrupt window.
+[[nodiscard]] Scenario generate(Choices& choices, const GenerateOptions& options = {});
+
+}  // namespace landfall

@@ -1,0 +1,84 @@
+// Whatever the choices, what comes out is a scenario.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "landfall/generate.hpp"
+
+namespace landfall {
+namespace {
+
+// Always the same answer, as the end of a used-up fuzzer input gives it.
+class Constant final : public Choices {
+  public:
+    explicit Constant(bool largest) : largest_(largest) {}
+    [[nodiscard]] std::uint64_t below(std::uint64_t n) override { return largest_ ? n - 1 : 0; }
+
+  private:
+    bool largest_;
+};
+
+void expect_scenario(const Scenario& scenario) {
+    const auto text = scenario.print();
+    const auto back = Scenario::parse(text, "<generated>");
+    ASSERT_EQ(back.lines, scenario.lines) << text;
+    ASSERT_EQ(back.print(), text);
+}
+
+TEST(Generate, TenThousandSeedsGiveScenariosWithEveryVerb) {
+    std::set<std::size_t> verbs;
+    std::size_t lanes = 0, steps = 0;
+    for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
+        Random random(seed);
+        const auto scenario = generate(random);
+        SCOPED_TRACE(seed);
+        ASSERT_NO_FATAL_FAILURE(expect_scenario(scenario));
+        for (const auto& line : scenario.lines) {
+            verbs.insert(line.step()->index());
+            lanes += line.lane != 0 ? 1 : 0;
+        }
+        steps += scenario.lines.size();
+    }
+    EXPECT_EQ(verbs.size(), std::variant_size_v<Step>);
+    EXPECT_GT(lanes, 10'000U);
+    EXPECT_GT(steps, 200'000U);
+}
+
+TEST(Generate, IsAFunctionOfTheChoices) {
+    Random one(42), two(42), three(43);
+    const auto first = generate(one);
+    EXPECT_EQ(first.lines, generate(two).lines);
+    EXPECT_NE(first.lines, generate(three).lines);
+}
+
+TEST(Generate, TheSmallestChoicesGiveSomethingSmallAndTheLargestEnd) {
+    Constant smallest(false), largest(true);
+    const auto small = generate(smallest);
+    expect_scenario(small);
+    EXPECT_LT(small.lines.size(), 25U) << small.print();
+    expect_scenario(generate(largest));
+}
+
+TEST(Generate, LeavesOutWhatTheRigLacks) {
+    GenerateOptions options{{{"x"}, {"y", "z"}}, {}, 60, false, false};
+    for (std::uint64_t seed = 0; seed < 500; ++seed) {
+        Random random(seed);
+        const auto scenario = generate(random, options);
+        ASSERT_NO_FATAL_FAILURE(expect_scenario(scenario));
+        for (const auto& line : scenario.lines) {
+            const auto& step = *line.step();
+            EXPECT_EQ(line.lane, 0U);
+            EXPECT_FALSE(std::holds_alternative<Start>(step) || std::holds_alternative<Pump>(step));
+            const auto* m = std::get_if<Map>(&step);
+            EXPECT_FALSE(m != nullptr && m->file);
+            const auto* b = std::get_if<Buffer>(&step);
+            EXPECT_FALSE(b != nullptr && b->huge);
+            const auto* c = std::get_if<DeviceControl>(&step);
+            EXPECT_FALSE(c != nullptr && c->verb == DeviceControl::Verb::reset);
+        }
+        for (const auto& name : scenario.devices()) EXPECT_TRUE(name == "x" || name == "y" || name == "z");
+    }
+}
+
+}  // namespace
+}  // namespace landfall

@@ -1,0 +1,166 @@
+#include "rig/fuzz.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace landfall {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Groups = std::vector<std::vector<std::string>>;
+
+// The rig's functions group by group: those its file puts together, and the others each for itself.
+Groups groups_of(const RigFile& rig) {
+    auto groups = rig.groups;
+    for (const auto& f : rig.functions)
+        if (std::ranges::none_of(groups,
+                                 [&](const auto& g) { return std::ranges::find(g, f.name) != g.end(); }))
+            groups.push_back({f.name});
+    std::erase_if(groups, [](const auto& g) { return g.empty(); });
+    return groups;
+}
+
+bool torn(const std::vector<Segment>& segments) {
+    return std::ranges::any_of(segments, [](const Segment& s) { return s.place.has_value(); }) &&
+           std::ranges::any_of(segments, [](const Segment& s) { return !s.place.has_value(); });
+}
+
+bool torn(const Landing& l) { return torn(l.from) || torn(l.lands); }
+
+bool chosen_by_the_kernel(const Step& step) {
+    const auto* map = std::get_if<Map>(&step);
+    const auto* copy = std::get_if<IoasCopy>(&step);
+    return (map != nullptr && !map->iova) || (copy != nullptr && !copy->iova);
+}
+
+bool not_comparable(const Step& step) {
+    const auto* control = std::get_if<DeviceControl>(&step);
+    return std::holds_alternative<Ranges>(step) || std::holds_alternative<Halt>(step) ||
+           std::holds_alternative<Wait>(step) ||
+           (control != nullptr && control->verb == DeviceControl::Verb::reset);
+}
+
+bool alike(const Line& a, const Line& b) {
+    const auto &x = *a.observed, &y = *b.observed;
+    if (x.index() != y.index()) return false;
+    if (const auto* one = std::get_if<Landing>(&x)) {
+        const auto& other = std::get<Landing>(y);
+        if (torn(*one) || torn(other)) return true;
+        return one->from == other.from && one->lands == other.lands && one->also == other.also;
+    }
+    return x == y;
+}
+
+class Fuzzer {
+  public:
+    explicit Fuzzer(const FuzzOptions& options) : options_(options), generate_(options.generate) {
+        for (const auto& rig : options.rigs)
+            players_.push_back(make_player(rig, options.boot, options.check));
+        fit_to_rigs();
+    }
+
+    FuzzReport run() {
+        const auto begin = Clock::now();
+        const auto over = [&] {
+            return (options_.count != 0 && report_.scenarios >= options_.count) ||
+                   (options_.time.count() != 0 && Clock::now() - begin >= options_.time) ||
+                   (report_.finding && !options_.keep_going);
+        };
+        while (!over()) {
+            const auto seed = options_.seed + report_.scenarios++;
+            scenario(seed, fuzz_scenario(seed, generate_));
+        }
+        report_.took = Clock::now() - begin;
+        return std::move(report_);
+    }
+
+  private:
+    void fit_to_rigs() {
+        const auto& first = players_.front()->file();
+        generate_.groups = groups_of(first);
+        for (const auto& player : players_) {
+            if (groups_of(player->file()) != generate_.groups)
+                throw LabError(fmt::format("{} and {} do not group their functions alike", first.name,
+                                           player->file().name),
+                               "landfall fuzz, one rig at a time");
+            const auto has = player->features();
+            std::erase_if(generate_.features,
+                          [&](const auto& f) { return std::ranges::find(has, f) == has.end(); });
+        }
+    }
+
+    void scenario(std::uint64_t seed, const Scenario& scenario) {
+        std::vector<Line> first, steps;
+        const bool compare = players_.size() > 1;
+        for (const auto& player : players_) {
+            steps.clear();
+            const auto verdict = player->play(scenario, seed, compare ? [&](const Line& line) {
+                if (line.step() != nullptr) steps.push_back(line);
+            } : Player::OnLine{});
+            count(verdict);
+            if (const auto* v = first_violation(verdict)) return found(*player, seed, scenario, v->rule);
+            if (player == players_.front())
+                first = std::move(steps);
+            else if (const auto i = first_difference(first, steps))
+                disagree(*player, seed, first[*i], steps[*i]);
+        }
+    }
+
+    void count(const Verdict& verdict) {
+        ++report_.histories;
+        report_.steps += verdict.steps;
+        report_.dmas += verdict.dmas;
+        if (verdict.kind == Verdict::Kind::unmet) ++report_.skipped;
+        if (verdict.kind == Verdict::Kind::inconclusive) ++report_.inconclusive;
+        if (!verdict.reason.empty()) ++report_.reasons[verdict.reason];
+    }
+
+    void found(Player& player, std::uint64_t seed, const Scenario& scenario, const std::string& rule) {
+        ++report_.by_rule[rule];
+        if (report_.finding) return;
+        report_.finding = Finding{player.file().name, seed, report_.histories, scenario,
+                                  shrink_on(player, scenario, {rule, seed, 0.99})};
+    }
+
+    void disagree(const Player& other, std::uint64_t seed, const Line& a, const Line& b) {
+        ++report_.disagreements;
+        if (report_.disagreement) return;
+        report_.disagreement = Disagreement{seed, {players_.front()->file().name, other.file().name}, {a, b}};
+    }
+
+    const FuzzOptions& options_;
+    GenerateOptions generate_;
+    std::vector<std::unique_ptr<Player>> players_;
+    FuzzReport report_;
+};
+
+}  // namespace
+
+ExitStatus FuzzReport::exit_status() const {
+    if (finding) return ExitStatus::violation;
+    if (inconclusive + disagreements > 0) return ExitStatus::inconclusive;
+    return skipped == histories ? ExitStatus::unmet : ExitStatus::pass;
+}
+
+FuzzReport fuzz(const FuzzOptions& options) { return Fuzzer(options).run(); }
+
+// Not the numbers that a simulated rig takes its decisions by.
+Scenario fuzz_scenario(std::uint64_t seed, const GenerateOptions& options) {
+    Random random(Random(seed).next());
+    auto scenario = generate(random, options);
+    scenario.file = fmt::format("<seed {}>", seed);
+    return scenario;
+}
+
+std::optional<std::size_t> first_difference(const std::vector<Line>& a, const std::vector<Line>& b) {
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        if (a[i].lane != 0 || !a[i].observed || !b[i].observed) return std::nullopt;
+        if (not_comparable(*a[i].step()) || alike(a[i], b[i])) continue;
+        if (chosen_by_the_kernel(*a[i].step())) return std::nullopt;
+        return i;
+    }
+    return std::nullopt;
+}
+
+}  // namespace landfall

@@ -1,0 +1,63 @@
+// Random scenarios on one rig or several, until one is found to be wrong.
+#pragma once
+
+#include <chrono>
+#include <map>
+
+#include "landfall/generate.hpp"
+#include "rig/player.hpp"
+
+namespace landfall {
+
+struct FuzzOptions {
+    std::vector<std::string> rigs{"sim"};  ///< each scenario runs on every one
+    RigOptions boot;
+    CheckOptions check;
+    GenerateOptions generate;        ///< its groups and features are the rigs' own
+    std::uint64_t seed = 1;          ///< of the first scenario; the next one's is one more
+    std::uint64_t count = 0;         ///< scenarios at most; 0: no limit
+    std::chrono::milliseconds time;  ///< at most; 0: no limit
+    bool keep_going = false;         ///< count violations instead of stopping at the first
+};
+
+/// A step that came out differently on two rigs, each time as the checker allows.
+struct Disagreement {
+    std::uint64_t seed = 0;
+    std::array<std::string, 2> rigs;
+    std::array<Line, 2> lines;
+};
+
+struct Finding {
+    std::string rig;
+    std::uint64_t seed = 0;     ///< of the scenario as it was generated
+    std::uint64_t history = 0;  ///< the how manyth it was
+    Scenario scenario;          ///< as it was generated
+    ShrinkResult small;
+};
+
+struct FuzzReport {
+    std::uint64_t scenarios = 0, histories = 0;                      ///< a history is a scenario on a rig
+    std::uint64_t steps = 0, dmas = 0;                               ///< judged
+    std::uint64_t skipped = 0, inconclusive = 0, disagreements = 0;  ///< histories; steps
+    std::map<std::string, std::uint64_t> reasons;                    ///< of what was skipped or inconclusive
+    std::map<std::string, std::uint64_t> by_rule;  ///< histories by the rule they violated first
+    std::optional<Finding> finding;                ///< the first
+    std::optional<Disagreement> disagreement;      ///< the first
+    std::chrono::duration<double> took{};
+    /// violation; inconclusive if anything was, or rigs disagreed; unmet if nothing ran; else pass.
+    [[nodiscard]] ExitStatus exit_status() const;
+};
+
+/// Throws TextError for options that name what there is not, LabError if a rig fails.
+[[nodiscard]] FuzzReport fuzz(const FuzzOptions& options);
+
+/// The scenario that `fuzz` runs for this seed; a simulated rig plays it with the same seed.
+[[nodiscard]] Scenario fuzz_scenario(std::uint64_t seed, const GenerateOptions& options);
+
+/// The first step whose outcome two runs of one scenario must share and do not. Not compared: what may
+/// rightly differ (IOVAs the kernel chose, ranges, resets, DMA in the background, torn DMAs), and nothing
+/// from the first block of lanes or the first such choice on. Returns its index among the steps.
+[[nodiscard]] std::optional<std::size_t> first_difference(const std::vector<Line>& a,
+                                                          const std::vector<Line>& b);
+
+}  // namespace landfall

@@ -1,0 +1,179 @@
+// `landfall fuzz` and `landfall shrink`: scenarios nobody thought of, and the few lines of one that matter.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "commands/commands.hpp"
+#include "landfall/cursor.hpp"
+#include "landfall/report.hpp"
+#include "landfall/witness.hpp"
+#include "rig/fuzz.hpp"
+#include "rig/known_file.hpp"
+
+namespace landfall {
+namespace {
+
+struct FuzzArguments {
+    FuzzOptions options;
+    std::string time, output;
+    bool no_lanes = false, quiet = false;
+};
+
+struct ShrinkArguments {
+    std::string scenario, rig = "sim", output;
+    RigOptions boot;
+    CheckOptions check;
+    ShrinkOptions shrink;
+    bool quiet = false;
+};
+
+void write_file(const std::filesystem::path& path, const std::string& text) {
+    std::ofstream out(path, std::ios::binary);
+    out << text;
+    if (!out.flush()) throw LabError("cannot write " + path.string());
+}
+
+std::function<void(const std::string&)> log_to_stderr(bool quiet) {
+    return [quiet](const std::string& text) {
+        if (!quiet) fmt::print(stderr, "landfall: {}\n", text);
+    };
+}
+
+std::string percent(double p) { return fmt::format("{:.3g} %", 100 * p); }
+
+// What it takes to see the violation again.
+std::string again(const std::string& file, const std::string& rig, const RigOptions& boot,
+                  std::uint64_t seed) {
+    auto out = fmt::format("landfall run {} --rig {} --seed {}", file, rig, seed);
+    for (const auto& f : boot.faults) out += " --fault " + f;
+    if (!boot.kernel.empty()) out += " --kernel " + boot.kernel;
+    if (!boot.kernel_args.empty()) out += fmt::format(" --kernel-args '{}'", boot.kernel_args);
+    return out;
+}
+
+void show(const ShrinkResult& small, const CheckOptions& check) {
+    fmt::print("{}\n", small.scenario.print());
+    fmt::print("{}\n", explain(small.trace, proven(small.trace, small.violation, check)));
+    fmt::print("shrunk in {} tries, {} runs", small.tried, small.runs);
+    if (small.before)
+        fmt::print("; it failed in {} of {} runs, now in {} of {}: in {} of all or more, at 99 % confidence",
+                   small.before->failures, small.before->runs, small.after->failures, small.after->runs,
+                   percent(small.after->at_least(0.99)));
+    fmt::print("\n");
+}
+
+void tell_finding(const FuzzArguments& a, const Finding& f) {
+    fmt::print("violation of the rule {} on {}: scenario {} (history {}), {} steps; what is left of it:\n\n",
+               f.small.violation.rule, f.rig, f.seed, f.history, f.scenario.lines.size());
+    show(f.small, a.options.check);
+    const auto name = fmt::format("fuzz-{}.scn", f.seed);
+    auto path = std::filesystem::path(name);
+    if (!a.output.empty()) {
+        std::filesystem::create_directories(a.output);
+        path = std::filesystem::path(a.output) / name;
+        write_file(path, f.small.scenario.print());
+        write_file(path.string() + ".whole", f.scenario.print());
+        write_file(path.string() + ".trace", f.small.trace.print());
+    }
+    fmt::print("again: {}\n", again(path.string(), f.rig, a.options.boot, f.small.seed));
+}
+
+void tell(const FuzzArguments& a, const FuzzReport& r) {
+    if (r.finding) tell_finding(a, *r.finding);
+    for (const auto& [reason, n] : r.reasons) fmt::print("{} not judged: {}\n", n, reason);
+    if (r.disagreement) {
+        const auto& d = *r.disagreement;
+        fmt::print("scenario {} comes out differently, and the checker allows both:\n", d.seed);
+        for (std::size_t i = 0; i < 2; ++i) fmt::print("  {:<16} {}\n", d.rigs[i], print(d.lines[i]));
+    }
+    for (const auto& [rule, n] : r.by_rule)
+        if (a.options.keep_going) fmt::print("{} of {} histories violate {}\n", n, r.histories, rule);
+    const auto seconds = std::max(r.took.count(), 1e-9);
+    std::uint64_t violating = 0;
+    for (const auto& [rule, n] : r.by_rule) violating += n;
+    fmt::print(
+        "{} histories of {} scenarios, {} steps, {} DMAs in {:.1f} s ({:.0f} histories/s): {} with a "
+        "violation, "
+        "{} skipped, {} inconclusive, {} disagreements\n",
+        r.histories, r.scenarios, r.steps, r.dmas, seconds, static_cast<double>(r.histories) / seconds,
+        violating, r.skipped, r.inconclusive, r.disagreements);
+}
+
+ExitStatus run_fuzz(FuzzArguments& a) {
+    if (!a.time.empty()) {
+        Cursor in(a.time, "--time", 1);
+        a.options.time = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::chrono::nanoseconds(in.duration().value));
+    }
+    if (a.options.count == 0 && a.options.time.count() == 0) a.options.time = std::chrono::minutes(1);
+    a.options.generate.lanes = !a.no_lanes;
+    a.options.boot.log = log_to_stderr(a.quiet);
+    a.options.check.known = load_known();
+    const auto report = fuzz(a.options);
+    tell(a, report);
+    return report.exit_status();
+}
+
+ExitStatus run_shrink(ShrinkArguments& a) {
+    a.boot.log = log_to_stderr(a.quiet);
+    a.shrink.seed = a.boot.seed;
+    a.check.known = load_known();
+    const auto player = make_player(a.rig, a.boot, a.check);
+    const auto small = shrink_on(*player, Scenario::read(a.scenario), a.shrink);
+    show(small, a.check);
+    if (!a.output.empty()) write_file(a.output, small.scenario.print());
+    fmt::print("again: {}\n", again(a.output.empty() ? "FILE" : a.output, a.rig, a.boot, small.seed));
+    return ExitStatus::pass;
+}
+
+void add_boot_options(CLI::App& command, RigOptions& boot, bool& quiet) {
+    command.add_option("--fault", boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
+    command.add_option("--kernel", boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
+    command.add_option("--kernel-args", boot.kernel_args, "appended to the kernel's command line");
+    command.add_flag("-q,--quiet", quiet, "no progress on stderr");
+}
+
+}  // namespace
+
+void add_fuzz(CLI::App& app, ExitStatus& status) {
+    auto* command =
+        app.add_subcommand("fuzz", "run random scenarios on one rig or several until one is wrong");
+    const auto arguments = std::make_shared<FuzzArguments>();
+    auto& a = *arguments;
+    auto& o = a.options;
+    command->add_option("--rig", o.rigs, "where each scenario runs; several are also compared")
+        ->capture_default_str();
+    command->add_option("--time", a.time, "how long, e.g. 10s or 500ms, at most 60s [60s unless --count]");
+    command->add_option("--count", o.count, "how many scenarios, at most");
+    command->add_option("--seed", o.seed, "of the first scenario")->capture_default_str();
+    command->add_option("--steps", o.generate.most_steps, "in a scenario, about")->capture_default_str();
+    command->add_option("--model", o.check.model, "what the rig is judged by")->capture_default_str();
+    command->add_option("-o,--output", a.output, "directory for what is found");
+    command->add_flag("--no-lanes", a.no_lanes, "no steps side by side");
+    command->add_flag("--keep-going", o.keep_going, "count violations, do not stop at the first");
+    add_boot_options(*command, o.boot, a.quiet);
+    command->callback([arguments, &status] { status = run_fuzz(*arguments); });
+}
+
+void add_shrink(CLI::App& app, ExitStatus& status) {
+    auto* command = app.add_subcommand("shrink", "leave of a failing scenario what it takes to fail");
+    const auto arguments = std::make_shared<ShrinkArguments>();
+    auto& a = *arguments;
+    command->add_option("scenario", a.scenario, "a scenario or trace that fails; - is stdin")->required();
+    command->add_option("--rig", a.rig, "the rig it fails on")->capture_default_str();
+    command->add_option("--seed", a.boot.seed, "of a simulated rig: the history it fails in")
+        ->capture_default_str();
+    command->add_option("--rule", a.shrink.rule, "the violation to keep [the first]");
+    command->add_option("--model", a.check.model, "what the rig is judged by")->capture_default_str();
+    command
+        ->add_option("--confidence", a.shrink.confidence, "of each decision, where failing is left to chance")
+        ->check(CLI::Range(0.5, 0.999999))
+        ->capture_default_str();
+    command->add_option("-o,--output", a.output, "write the scenario to this file");
+    add_boot_options(*command, a.boot, a.quiet);
+    command->callback([arguments, &status] { status = run_shrink(*arguments); });
+}
+
+}  // namespace landfall
