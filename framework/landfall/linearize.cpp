@@ -1,6 +1,7 @@
 #include "landfall/linearize.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -50,6 +51,41 @@ void tighten(std::vector<Effect>& effects) {
 }
 
 bool concurrent(const Line& a, const Line& b) { return a.lane != b.lane && a.when->overlaps(*b.when); }
+
+// The address spaces and page tables a step is given.
+std::vector<std::string> objects_of(const Step& step) {
+    using Names = std::vector<std::string>;
+    return std::visit(Overloaded{
+                          [](const Hwpt& s) {
+                              return Names{s.ioas, s.name};
+                          },
+                          [](const Map& s) { return Names{s.ioas}; },
+                          [](const IoasCopy& s) {
+                              return Names{s.destination, s.source};
+                          },
+                          [](const Unmap& s) { return Names{s.ioas}; },
+                          [](const Attach& s) { return Names{s.domain}; },
+                          [](const Destroy& s) { return Names{s.object}; },
+                          [](const Ranges& s) { return Names{s.ioas}; },
+                          [](const Allow& s) { return Names{s.ioas}; },
+                          [](const Option& s) { return Names{s.ioas}; },
+                          [](const auto&) { return Names{}; },
+                      },
+                      step);
+}
+
+// EBUSY tells of a call under way, not of a state: UNMAP meets an area that MAP, COPY or UNMAP of its IOAS is
+// at work on (iommufd/io_pagetable.c:761-800); a call holds what it was given, and one that moves a group
+// also what the group leaves, so that DESTROY fails (iommufd/main.c:226-306).
+bool busy_beside(const Step& step, const Step& other) {
+    const auto* destroy = std::get_if<Destroy>(&step);
+    if (destroy == nullptr && !std::holds_alternative<Unmap>(step)) return false;
+    if (std::holds_alternative<Attach>(other) || std::holds_alternative<Detach>(other) ||
+        std::holds_alternative<DeviceControl>(other))
+        return destroy != nullptr;
+    const auto names = objects_of(other);
+    return std::ranges::find(names, objects_of(step).front()) != names.end();
+}
 
 const Answer& answer_of(const Line& line) { return std::get<Answer>(*line.observed); }
 
@@ -134,6 +170,10 @@ class Search {
     [[nodiscard]] bool allowed(const Node& node, std::size_t lane) const {
         const auto& line = *next(node, lane);
         const auto& answer = answer_of(line);
+        if (answer.error.value == EBUSY && std::ranges::any_of(steps_, [&](const Line* other) {
+                return concurrent(*other, line) && busy_beside(*line.step(), *other->step());
+            }))
+            return true;
         return node.model->predict(*line.step()).allows(answer) &&
                node.model->objection(*line.step(), answer).empty();
     }
