@@ -93,6 +93,7 @@ Task<> IommuUnit::drain() {
     const Drained drained{flying_, next_ticket_};
     co_await scheduler_.until(drained);
     scheduler_.touch(Touch::Kind::write, thing(Thing::flight, number_));
+    scheduler_.touch(Touch::Kind::heed, thing(Thing::flight, number_));
 }
 
 std::uint64_t IommuUnit::depart() {
@@ -102,7 +103,7 @@ std::uint64_t IommuUnit::depart() {
 }
 
 void IommuUnit::landed(std::uint64_t ticket) {
-    scheduler_.touch(Touch::Kind::read, thing(Thing::flight, number_));
+    scheduler_.touch(Touch::Kind::signal, thing(Thing::flight, number_));
     std::erase(flying_, ticket);
 }
 

@@ -55,7 +55,7 @@ Errno Ioas::check(Iova iova, std::uint64_t length) const {
     return {occupied({iova, length}) && !faults_.has(Fault::map_over_existing) ? EEXIST : 0};
 }
 
-// iopt_alloc_iova(): the lowest place that is free, allowed, and keeps the offset within a page.
+// iopt_alloc_iova(): the lowest place that is free, allowed, and keeps the offset within a page; never 0.
 std::optional<Iova> Ioas::choose(std::uint64_t length, std::uint64_t offset) const {
     std::vector<Iova> starts{Iova{0}};
     for (const auto& a : allowed_) starts.push_back(a.start);
@@ -64,7 +64,8 @@ std::optional<Iova> Ioas::choose(std::uint64_t length, std::uint64_t offset) con
         for (const auto& r : ranges) starts.push_back(r.last() + 1);
     std::ranges::sort(starts);
     for (const auto start : starts) {
-        const IovaRange range{Iova{align_up(start.value, kPageSize) + offset}, length};
+        const auto page = std::max(align_up(start.value, kPageSize), kPageSize);
+        const IovaRange range{Iova{page + offset}, length};
         const bool inside = allowed_.empty() || std::ranges::any_of(allowed_, [&](const IovaRange& a) {
                                 return a.contains(range);
                             });
@@ -91,6 +92,9 @@ void Ioas::release(const Device& device) {
 }
 
 Task<Answer> Ioas::allow(std::vector<IovaRange> ranges) {
+    books();
+    if (!alive) co_return failed(ENOENT);
+    const InCall in_call(calls);
     const auto guard = co_await scheduler_.lock(iova_lock_);
     books();
     for (std::size_t i = 0; i < ranges.size(); ++i)
@@ -104,6 +108,9 @@ Task<Answer> Ioas::allow(std::vector<IovaRange> ranges) {
 
 // iopt_disable_large_pages(), iopt_enable_large_pages()
 Task<Answer> Ioas::huge_pages(bool on) {
+    books();
+    if (!alive) co_return failed(ENOENT);
+    const InCall in_call(calls);
     const auto guard = co_await scheduler_.lock(iova_lock_);
     books();
     if (on || !huge_pages_) {
@@ -119,6 +126,8 @@ Task<Answer> Ioas::huge_pages(bool on) {
 }
 
 Answer Ioas::ranges() const {
+    scheduler_.touch(Touch::Kind::read, thing(Thing::books, number_));
+    if (!alive) return failed(ENOENT);
     std::vector<IovaRange> taken;
     for (const auto& [device, ranges] : reserved_) taken.insert(taken.end(), ranges.begin(), ranges.end());
     std::ranges::sort(taken);
@@ -164,13 +173,15 @@ Task<> Ioas::fill(Area area, Domain& domain) {
 }
 
 Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
+    books();
+    if (!alive) co_return failed(ENOENT);
+    const InCall in_call(calls);
     const auto domains = co_await scheduler_.share(domains_lock_);
     const bool automatic = !iova;
     std::vector<Area> added;
     {
         const auto guard = co_await scheduler_.lock(iova_lock_);
         books();
-        if (!alive) co_return failed(ENOENT);
         if (const auto e = insert(iova, pieces); !e.ok()) co_return failed(e.value);
         auto it = areas_.find(*iova);
         for (std::size_t i = 0; i < pieces.size(); ++i) added.push_back((it++)->second);
@@ -197,9 +208,11 @@ Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
 
 // iopt_get_pages(), and where IOMMU_IOAS_COPY takes its slices from
 Task<Answer> Ioas::slices(IovaRange range, std::vector<Piece>& out) {
-    const auto guard = co_await scheduler_.lock(iova_lock_);
     books();
     if (!alive) co_return failed(ENOENT);
+    const InCall in_call(calls);
+    const auto guard = co_await scheduler_.lock(iova_lock_);
+    books();
     auto next = range.start;
     for (auto it = first_in(range); it != areas_.end() && it->second.range.overlaps(range); ++it) {
         const auto& area = it->second;
@@ -231,12 +244,14 @@ Task<> Ioas::empty(Area area) {
 
 // iopt_unmap_iova_range(): area by area, so a request that cuts one has removed those before it.
 Task<Answer> Ioas::unmap(std::optional<IovaRange> range) {
+    books();
+    if (!alive) co_return failed(ENOENT);
+    const InCall in_call(calls);
     const bool everything = !range;
     const auto within = range.value_or(IovaRange{Iova{0}, ~std::uint64_t{0}});
     const auto domains = co_await scheduler_.share(domains_lock_);
     auto guard = co_await scheduler_.lock(iova_lock_);
     books();
-    if (!alive) co_return failed(ENOENT);
     std::uint64_t bytes = 0;
     for (;;) {
         const auto it = first_in(within);
@@ -269,8 +284,10 @@ Task<Errno> Ioas::add_domain(Domain& domain) {
         if ((start.value | area.range.length | page_offset(area.piece)) % kPageSize != 0)
             co_return Errno{EADDRINUSE};
         if (!kAperture.contains(area.range)) co_return Errno{EADDRINUSE};
-        if (unpinnable(area.piece)) co_return Errno{EFAULT};
     }
+    // Pinned by the first domain that is filled (iopt_fill_domain()), after all that is checked.
+    for (const auto& [start, area] : areas_)
+        if (unpinnable(area.piece)) co_return Errno{EFAULT};
     bool first = true;
     for (const auto& [start, area] : areas_) {
         const bool missed = first && areas_.size() > 3 && faults_.has(Fault::hwpt_misses_first_area);

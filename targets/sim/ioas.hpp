@@ -24,6 +24,18 @@ struct Area {
     bool busy = false;  ///< being filled or emptied: !area->pages
 };
 
+/// A call under way that was given an object: destroying it is EBUSY meanwhile (iommufd/main.c:226-306).
+class InCall {
+  public:
+    explicit InCall(unsigned& calls) : calls_(calls) { ++calls_; }
+    ~InCall() { --calls_; }
+    InCall(const InCall&) = delete;
+    InCall& operator=(const InCall&) = delete;
+
+  private:
+    unsigned& calls_;
+};
+
 class Ioas {
   public:
     Ioas(Scheduler& scheduler, IommuCore& core, const FaultSet& faults, std::uint64_t number);
@@ -43,8 +55,11 @@ class Ioas {
     [[nodiscard]] Answer ranges() const;
 
     [[nodiscard]] bool has_domains() const { return !domains_.empty(); }
+    /// For Scheduler::touch: whoever looks at what is below, or at the areas.
+    void books() { scheduler_.touch(Touch::Kind::write, thing(Thing::books, number_)); }
     Mutex mutex;  ///< ioas->mutex: automatic HWPTs are made under it
     bool alive = true;
+    unsigned calls = 0;         ///< see InCall
     std::vector<Ioas*> copies;  ///< where parts of this one were copied to
 
   private:
@@ -58,7 +73,6 @@ class Ioas {
     [[nodiscard]] Errno insert(std::optional<Iova>& iova, const std::vector<Piece>& pieces);
     [[nodiscard]] Task<> fill(Area area, Domain& domain);
     [[nodiscard]] Task<> empty(Area area);
-    void books() { scheduler_.touch(Touch::Kind::write, thing(Thing::books, number_)); }
 
     Scheduler& scheduler_;
     IommuCore& core_;

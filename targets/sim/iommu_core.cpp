@@ -48,6 +48,7 @@ Task<> IommuCore::flush(Domain& domain, IovaRange range) {
     if (faults_.has(Fault::unmap_flush_next_page)) range.start = range.start + range.length;
     const unsigned wrong = faults_.has(Fault::unmap_flush_wrong_domain) ? 1 : 0;
     // The list may change while this waits, so it is not iterated by reference.
+    scheduler_.touch(Touch::Kind::read, thing(Thing::books, 0));
     const auto units = domain.units;
     for (const auto& on : units) {
         co_await scheduler_.step();

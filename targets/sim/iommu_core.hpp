@@ -33,6 +33,7 @@ struct Device {
     Group* group = nullptr;
     Domain* domain = nullptr;  ///< nullptr: blocked
     bool bus_master = true;
+    std::uint64_t thing = 0;  ///< for Scheduler::touch: whether it may do DMA, and whether it does
     [[nodiscard]] Bdf requester() const { return alias.value_or(rid); }
     /// The requester ids that need a context entry.
     [[nodiscard]] std::array<Bdf, 2> entries() const { return {rid, requester()}; }

@@ -50,8 +50,11 @@ Hwpt& Iommufd::new_hwpt(Ioas& ioas, bool automatic) {
 // Allocation does not attach; the page table is filled when it returns (hw_pagetable.c:108-111).
 Task<Answer> Iommufd::make_hwpt(Device& device, Ioas& ioas, Hwpt*& made) {
     co_await scheduler_.step();
+    books();
     if (!bound(device).open) co_return failed(ENOENT);
     if (!ioas.alive) co_return failed(EINVAL);
+    ioas.books();
+    const InCall in_call(ioas.calls);
     auto& hwpt = new_hwpt(ioas, false);
     if (const auto e = co_await ioas.add_domain(*hwpt.domain); !e.ok()) {
         hwpt.alive = false;
@@ -71,6 +74,7 @@ Task<Answer> Iommufd::destroy(Hwpt& hwpt) {
     co_await scheduler_.step();
     books();
     if (!hwpt.alive) co_return failed(ENOENT);
+    if (hwpt.calls > 0) co_return failed(EBUSY);
     if (hwpt.users > 0 && !faults_.has(Fault::destroy_while_attached)) co_return failed(EBUSY);
     if (faults_.has(Fault::kernel_warns)) warn_("WARNING: CPU: 0 PID: 1 at drivers/iommu/iommufd/main.c:300");
     co_await release_hwpt(hwpt);
@@ -81,6 +85,8 @@ Task<Answer> Iommufd::destroy(Ioas& ioas) {
     co_await scheduler_.step();
     books();
     if (!ioas.alive) co_return failed(ENOENT);
+    ioas.books();
+    if (ioas.calls > 0) co_return failed(EBUSY);
     if (std::ranges::any_of(hwpts_, [&](const auto& h) { return h->alive && h->ioas == &ioas; }))
         co_return failed(EBUSY);
     ioas.alive = false;
@@ -178,15 +184,18 @@ Task<Errno> Iommufd::do_replace(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused) 
 }
 
 Task<Errno> Iommufd::attach_one(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused) {
+    books();
     if (b.books == nullptr) co_return co_await do_attach(b, to);
     co_return co_await do_replace(b, to, unused);
 }
 
 Task<Answer> Iommufd::attach(Device& device, Hwpt& to) {
     co_await scheduler_.step();
+    books();
     auto& b = bound(device);
     if (!b.open) co_return failed(EBADF);
     if (!to.alive) co_return failed(ENOENT);
+    const InCall in_call(to.calls);
     std::vector<Hwpt*> unused;
     const auto e = co_await attach_one(b, to, unused);
     for (auto* old : unused) co_await release_hwpt(*old);
@@ -197,9 +206,12 @@ Task<Answer> Iommufd::attach(Device& device, Hwpt& to) {
 // while it is still empty (hw_pagetable.c:205-211); for a replace it is filled before.
 Task<Answer> Iommufd::attach(Device& device, Ioas& to) {
     co_await scheduler_.step();
+    books();
     auto& b = bound(device);
     if (!b.open) co_return failed(EBADF);
     if (!to.alive) co_return failed(ENOENT);
+    to.books();
+    const InCall in_call(to.calls);
     std::vector<Hwpt*> unused;
     Errno e{EINVAL};
     {
@@ -261,6 +273,7 @@ Task<Answer> Iommufd::open(Device& device) {
     if (b.open) co_return failed(EINVAL);
     b.open = true;
     device.bus_master = true;
+    scheduler_.touch(Touch::Kind::write, device.thing);
     co_return Answer{};
 }
 
@@ -271,6 +284,7 @@ Task<Answer> Iommufd::close(Device& device) {
     auto& b = bound(device);
     if (!b.open) co_return failed(EBADF);
     device.bus_master = false;
+    scheduler_.touch(Touch::Kind::write, device.thing);
     const auto detached = co_await detach(device);
     b.open = false;
     co_return detached;

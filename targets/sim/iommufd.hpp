@@ -19,6 +19,7 @@ struct Hwpt {
     std::unique_ptr<Domain> domain;
     bool automatic = false, alive = true;
     unsigned users = 0;  ///< attached devices
+    unsigned calls = 0;  ///< see InCall
 };
 
 class Iommufd {

@@ -39,6 +39,7 @@ Machine::Machine(const Config& config, Decider& decider, OnEvent on_event)
         d.name = f.name;
         d.rid = f.bdf;
         d.alias = f.alias;
+        d.thing = thing(Thing::flight, 64 + devices_.size());
         d.unit = units_.at(f.unit).get();
         d.group = &*group;
         group->members.push_back(&d);
@@ -71,6 +72,7 @@ void Machine::report_fault(const Device& device, Iova iova, Access access, std::
 // One request: translated in one micro-step, in memory in the next.
 Task<Machine::Reached> Machine::reach(Device& device, Iova iova, Access access) {
     co_await scheduler_.step();
+    scheduler_.touch(Touch::Kind::read, device.thing);
     if (!device.bus_master) co_return Reached{};
     const auto translation = device.unit->translate(device.requester(), iova, access);
     if (!translation.frame) {
@@ -133,6 +135,7 @@ Task<bool> Machine::payload(Device& device, const DmaRequest& r, Landing& landin
 // never heard of again until it is reset.
 Task<> Machine::transfer(Device& device, Flight& flight) {
     const auto& r = flight.request;
+    scheduler_.touch(Touch::Kind::heed, signal(device));
     auto& landing = flight.landing;
     landing.status = Landing::Status::timeout;
     landing.seq = ++sequence_;
@@ -152,6 +155,7 @@ Task<> Machine::transfer(Device& device, Flight& flight) {
             landing.status = Landing::Status::done;
     }
     flight.done = true;
+    scheduler_.touch(Touch::Kind::signal, signal(device));
 }
 
 }  // namespace landfall::sim

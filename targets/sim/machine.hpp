@@ -22,7 +22,8 @@ struct Config {
     };
     std::vector<Function> functions;
     FaultSet faults;
-    unsigned burst = 4;  ///< DMAs a pump may do during one step of the scenario
+    unsigned burst = 4;  ///< DMAs a pump may do during one step of the scenario ...
+    bool refill = true;  ///< ... or, without this, in its whole life
 };
 inline constexpr std::size_t kMaxFunctions = 7;
 inline constexpr unsigned kMaxUnits = 4;
@@ -54,6 +55,10 @@ class Machine {
     [[nodiscard]] Device* device(std::string_view name);
     [[nodiscard]] std::size_t number(const Device& device) const;
 
+    /// For Scheduler::touch: one actor lets the other go on.
+    [[nodiscard]] std::uint64_t signal(const Device& device) const {
+        return thing(Thing::flight, 128 + number(device));
+    }
     /// Carries a DMA out. `flight` outlives it.
     [[nodiscard]] Task<> transfer(Device& device, Flight& flight);
     /// What the device wrote although no DMA of its own was under way.

@@ -95,7 +95,8 @@ Task<> Play::lane(std::vector<Line> steps) {
         co_await scheduler.step();
         scheduler.touch(Touch::Kind::begin, 0);
         const auto begin = scheduler.now();
-        for (auto& [name, pump] : pumps_) pump.budget = config_.burst;
+        if (config_.refill)
+            for (auto& [name, pump] : pumps_) pump.budget = config_.burst;
         const auto lacking = missing(*line.step());
         Outcome outcome = Broken{lacking + " was never made: the step that should have made it failed"};
         if (lacking.empty()) outcome = co_await carry_out(*line.step());
@@ -245,7 +246,6 @@ Task<Outcome> Play::copy(const IoasCopy& s) {
 
 Task<Outcome> Play::ranges(const Ranges& step) {
     co_await machine_.scheduler().step();
-    machine_.scheduler().touch(Touch::Kind::read, thing(Thing::books, 1));
     co_return ioas(step.ioas).ranges();
 }
 
@@ -258,6 +258,7 @@ Task<Outcome> Play::control(const DeviceControl& step) {
         case DeviceControl::Verb::reset: break;
     }
     co_await machine_.scheduler().step();
+    machine_.scheduler().touch(Touch::Kind::write, d.thing);
     if (!d.bus_master) co_return failed(EBADF);
     machine_.scheduler().kill(ActorId::dma(machine_.number(d)));
     if (const auto flight = flights_.find(step.device); flight != flights_.end()) flight->second.done = true;
@@ -280,6 +281,7 @@ Outcome Play::start(const Start& step) {
     if (auto why = refusal(step.request); !why.empty()) return Unmet{std::move(why)};
     auto& d = device(step.request.device);
     if (!d.bus_master) return Unmet{d.name + " is not open, or no engine drives it"};
+    machine_.scheduler().touch(Touch::Kind::signal, machine_.signal(d));
     auto& flight = flights_[d.name] = Flight{step.request, {}, {}, false};
     machine_.scheduler().spawn(ActorId::dma(machine_.number(d)), machine_.transfer(d, flight));
     return Answer{};
@@ -290,9 +292,8 @@ Task<Outcome> Play::wait(const Wait& step) {
     if (it == flights_.end())
         co_return Broken{step.device + " has no DMA in flight: its start did not happen"};
     co_await machine_.scheduler().until(it->second);
+    machine_.scheduler().touch(Touch::Kind::heed, machine_.signal(device(step.device)));
     auto landing = std::move(it->second.landing);
-    const Gone gone{machine_.scheduler(), ActorId::dma(machine_.number(device(step.device)))};
-    co_await machine_.scheduler().until(gone);
     flights_.erase(step.device);
     co_return landing;
 }
@@ -301,7 +302,8 @@ Outcome Play::pump(const landfall::Pump& step) {
     if (auto why = refusal(step.request); !why.empty()) return Unmet{std::move(why)};
     auto& d = device(step.request.device);
     if (!d.bus_master) return Unmet{d.name + " is not open, or no engine drives it"};
-    auto& pump = pumps_[d.name] = Pump{config_.burst, false, 0};
+    machine_.scheduler().touch(Touch::Kind::signal, machine_.signal(d));
+    auto& pump = pumps_[d.name] = Pump{config_.burst, false, 0, d.thing};
     machine_.scheduler().spawn(ActorId::dma(machine_.number(d)), pumping(d, step.request, pump));
     return Answer{};
 }
@@ -310,7 +312,11 @@ Task<> Play::pumping(Device& device, DmaRequest request, Pump& pump) {
     auto& scheduler = machine_.scheduler();
     for (;;) {
         co_await scheduler.until(pump);
-        if (pump.stop) co_return;
+        scheduler.touch(Touch::Kind::read, pump.thing);
+        if (pump.stop) {
+            scheduler.touch(Touch::Kind::signal, machine_.signal(device));
+            co_return;
+        }
         --pump.budget;
         scheduler.touch(Touch::Kind::begin, 0);
         Flight flight{request, {scheduler.now(), {}}, {}, false};
@@ -328,8 +334,10 @@ Task<Outcome> Play::halt(const Halt& step) {
     const auto it = pumps_.find(step.device);
     if (it == pumps_.end()) co_return Answer{{}, 0, {}};
     it->second.stop = true;
+    machine_.scheduler().touch(Touch::Kind::write, it->second.thing);
     const Gone gone{machine_.scheduler(), ActorId::dma(machine_.number(device(step.device)))};
     co_await machine_.scheduler().until(gone);
+    machine_.scheduler().touch(Touch::Kind::heed, machine_.signal(device(step.device)));
     const auto count = it->second.count;
     pumps_.erase(it);
     co_return Answer{{}, count, {}};

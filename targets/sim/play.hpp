@@ -35,6 +35,7 @@ class Play {
         unsigned budget = 0;
         bool stop = false;
         std::uint64_t count = 0;
+        std::uint64_t thing = 0;  ///< for Scheduler::touch
         [[nodiscard]] bool ready() const { return stop || budget > 0; }
     };
     /// The actor of a device is no more.

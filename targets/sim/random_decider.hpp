@@ -10,7 +10,7 @@ class RandomDecider final : public Decider {
   public:
     explicit RandomDecider(std::uint64_t seed) : random_(seed) {}
     [[nodiscard]] ActorId choose(std::span<const ActorId> ready) override {
-        return ready[random_.below(ready.size())];
+        return ready.size() == 1 ? ready[0] : ready[random_.below(ready.size())];
     }
 
   private:

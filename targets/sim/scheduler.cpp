@@ -19,6 +19,8 @@ bool dependent(const Touch& a, const Touch& b) {
     if (a.what != b.what) return false;
     if (a.kind == Kind::acquire || a.kind == Kind::release)
         return b.kind == Kind::acquire || b.kind == Kind::release;
+    if (a.kind == Kind::signal || a.kind == Kind::heed)
+        return (b.kind == Kind::signal || b.kind == Kind::heed) && a.kind != b.kind;
     return (a.kind == Kind::write || b.kind == Kind::write) && b.kind <= Kind::write;
 }
 
@@ -64,8 +66,7 @@ void Scheduler::collect_ready() {
 }
 
 void Scheduler::run_one() {
-    const auto chosen =
-        ready_count_ == 1 && !recording_ ? ready_[0] : decider_.choose({ready_.data(), ready_count_});
+    const auto chosen = decider_.choose({ready_.data(), ready_count_});
     current_ = chosen.value;
     now_.value += kMicroStep;
     ++micro_steps_;

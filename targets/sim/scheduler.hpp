@@ -19,8 +19,8 @@ namespace landfall::sim {
 struct ActorId {
     std::uint8_t value = 0;
     auto operator<=>(const ActorId&) const = default;
-    static ActorId lane(unsigned n) { return {static_cast<std::uint8_t>(n)}; }
-    static ActorId dma(std::size_t device) { return {static_cast<std::uint8_t>(32 + device)}; }
+    static constexpr ActorId lane(unsigned n) { return {static_cast<std::uint8_t>(n)}; }
+    static constexpr ActorId dma(std::size_t device) { return {static_cast<std::uint8_t>(32 + device)}; }
 };
 inline constexpr std::size_t kMaxActors = 64;
 
@@ -31,7 +31,9 @@ struct Touch {
         write,
         acquire,  ///< of a lock: races with other acquisitions
         release,  ///< orders what follows it, races with nothing
-        begin,    ///< a step or DMA begins: its order against ends can be seen in the trace
+        signal,   ///< lets others go on that heed it: their order is no choice
+        heed,
+        begin,  ///< a step or DMA begins: its order against ends can be seen in the trace
         end,
     };
     Kind kind{};
@@ -47,6 +49,8 @@ class Decider {
     /// What the micro-step chosen last turned out to touch. Called only if wants_touches().
     virtual void executed(ActorId /*actor*/, std::span<const Touch> /*touched*/) {}
     [[nodiscard]] virtual bool wants_touches() const { return false; }
+    /// Time is no more than order: nobody sleeps. For a decider that tries every order.
+    [[nodiscard]] virtual bool timeless() const { return false; }
 };
 
 class Scheduler;
@@ -94,7 +98,10 @@ class Scheduler {
                      &condition};
     }
     /// Goes on not before this instant; the clock jumps there if nobody else has anything to do.
-    [[nodiscard]] auto sleep_until(Nanoseconds t) { return Sleep{*this, t}; }
+    /// Where every order is tried, time is no more than order, and this is a step like any other.
+    [[nodiscard]] auto sleep_until(Nanoseconds t) {
+        return Sleep{*this, decider_.timeless() ? Nanoseconds{} : t};
+    }
     [[nodiscard]] auto lock(Mutex& mutex) { return Lock{{*this, is_free, &mutex}, mutex, false}; }
     [[nodiscard]] auto share(Mutex& mutex) { return Lock{{*this, is_shareable, &mutex}, mutex, true}; }
 
