@@ -22,10 +22,12 @@ int main(int argc, char** argv) {
     app.name("landfall");
     app.require_subcommand(1);
     app.set_version_flag("--version", LANDFALL_VERSION);
-    app.footer("exit status: 0 pass, 1 violation, 2 usage or scenario error, 3 rig or infrastructure,\n"
-               "             4 requirement unmet, 5 inconclusive");
+    app.footer(
+        "exit status: 0 pass, 1 violation, 2 usage or scenario error, 3 rig or infrastructure,\n"
+        "             4 requirement unmet, 5 inconclusive");
     auto status = ExitStatus::pass;
-    for (const auto add : {add_run, add_check, add_report, add_exec, add_topology, add_rig, add_kernel, add_doctor, add_guest})
+    for (const auto add : {add_run, add_check, add_report, add_explore, add_faults, add_fuzz, add_shrink, add_exec, add_topology,
+                           add_rig, add_kernel, add_doctor, add_guest})
         add(app, status);
     try {
         app.parse(argc, argv);
@@ -37,7 +39,8 @@ int main(int argc, char** argv) {
     } catch (const LabError& e) {
         return report(ExitStatus::lab, e.what(), e.hint());
     } catch (const RigDied& e) {
-        // Outside a scenario: in the rig's own check, or under somebody's shell. A dead kernel is a finding all the same.
+        // Outside a scenario: in the rig's own check, or under somebody's shell. A dead kernel is a finding
+        // all the same.
         return report(e.kernel_died() ? ExitStatus::violation : ExitStatus::lab,
                       fmt::format("{}\n--- last lines of the console ---\n{}", e.what(), e.console()));
     } catch (const std::exception& e) {

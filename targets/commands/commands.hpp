@@ -10,6 +10,10 @@ namespace landfall {
 void add_run(CLI::App& app, ExitStatus& status);
 void add_check(CLI::App& app, ExitStatus& status);
 void add_report(CLI::App& app, ExitStatus& status);
+void add_explore(CLI::App& app, ExitStatus& status);
+void add_faults(CLI::App& app, ExitStatus& status);
+void add_fuzz(CLI::App& app, ExitStatus& status);
+void add_shrink(CLI::App& app, ExitStatus& status);
 void add_exec(CLI::App& app, ExitStatus& status);
 void add_topology(CLI::App& app, ExitStatus& status);
 void add_rig(CLI::App& app, ExitStatus& status);
