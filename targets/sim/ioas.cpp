@@ -248,7 +248,8 @@ Task<Answer> Ioas::unmap(std::optional<IovaRange> range) {
     if (!alive) co_return failed(ENOENT);
     const InCall in_call(calls);
     const bool everything = !range;
-    const auto within = range.value_or(IovaRange{Iova{0}, ~std::uint64_t{0}});
+    auto within = range.value_or(IovaRange{Iova{0}, ~std::uint64_t{0}});
+    const auto last = within.last();
     const auto domains = co_await scheduler_.share(domains_lock_);
     auto guard = co_await scheduler_.lock(iova_lock_);
     books();
@@ -267,6 +268,9 @@ Task<Answer> Ioas::unmap(std::optional<IovaRange> range) {
         books();
         areas_.erase(area.range.start);
         bytes += area.range.length;
+        // What others have mapped meanwhile where it has been already stays.
+        if (area.range.last() >= last) break;
+        within = {area.range.last() + 1, last - area.range.last()};
     }
     if (bytes == 0 && !everything) co_return failed(ENOENT);
     if (faults_.has(Fault::unmap_reports_too_much)) bytes += kPageSize;

@@ -15,7 +15,7 @@ void Iommufd::add(Device& device, std::vector<IovaRange> reserved) {
     auto& group = groups_[device.group];
     if (!group) group = std::make_unique<IommufdGroup>(device.group->number);
     group->reserved = std::move(reserved);
-    devices_.push_back(std::make_unique<Bound>(Bound{&device, group.get(), nullptr, true}));
+    devices_.push_back(std::make_unique<Bound>(device, *group, devices_.size()));
 }
 
 Iommufd::Bound& Iommufd::bound(const Device& device) {
@@ -68,6 +68,14 @@ Task<> Iommufd::release_hwpt(Hwpt& hwpt) {
     books();
     hwpt.alive = false;
     co_await hwpt.ioas->remove_domain(*hwpt.domain);
+}
+
+// iommufd_hw_pagetable_put(): an automatic HWPT goes with its last user, unless a call has found it meanwhile.
+Task<> Iommufd::put(const std::vector<Hwpt*>& unused) {
+    for (auto* hwpt : unused) {
+        books();
+        if (hwpt->alive && hwpt->users == 0 && hwpt->calls == 0) co_await release_hwpt(*hwpt);
+    }
 }
 
 Task<Answer> Iommufd::destroy(Hwpt& hwpt) {
@@ -190,24 +198,24 @@ Task<Errno> Iommufd::attach_one(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused) 
 }
 
 Task<Answer> Iommufd::attach(Device& device, Hwpt& to) {
-    co_await scheduler_.step();
-    books();
     auto& b = bound(device);
+    const auto turn = co_await scheduler_.lock(b.dev_set);
+    books();
     if (!b.open) co_return failed(EBADF);
     if (!to.alive) co_return failed(ENOENT);
     const InCall in_call(to.calls);
     std::vector<Hwpt*> unused;
     const auto e = co_await attach_one(b, to, unused);
-    for (auto* old : unused) co_await release_hwpt(*old);
+    co_await put(unused);
     co_return answer(e);
 }
 
 // iommufd_device_auto_get_domain(): the automatic HWPT there is, else a new one. A first attach goes to it
 // while it is still empty (hw_pagetable.c:205-211); for a replace it is filled before.
 Task<Answer> Iommufd::attach(Device& device, Ioas& to) {
-    co_await scheduler_.step();
-    books();
     auto& b = bound(device);
+    const auto turn = co_await scheduler_.lock(b.dev_set);
+    books();
     if (!b.open) co_return failed(EBADF);
     if (!to.alive) co_return failed(ENOENT);
     to.books();
@@ -218,7 +226,11 @@ Task<Answer> Iommufd::attach(Device& device, Ioas& to) {
         const auto guard = co_await scheduler_.lock(to.mutex);
         for (std::size_t i = 0; i < hwpts_.size() && e.value == EINVAL; ++i) {
             auto& h = *hwpts_[i];
-            if (h.ioas == &to && h.automatic && h.alive) e = co_await attach_one(b, h, unused);
+            if (h.ioas != &to || !h.automatic || !h.alive) continue;
+            const InCall found(h.calls);
+            e = co_await attach_one(b, h, unused);
+            // Its last user may have left it to us. (Linux forgets it then, until the IOAS is used again.)
+            if (!e.ok() && h.users == 0) unused.push_back(&h);
         }
         if (e.value == EINVAL) {
             auto& made = new_hwpt(to, true);
@@ -229,17 +241,23 @@ Task<Answer> Iommufd::attach(Device& device, Ioas& to) {
             if (e.ok() && !first)
                 e = co_await do_replace(b, made, unused);
             else if (!e.ok() && first && b.books == &made)
-                static_cast<void>(co_await detach(device));
+                static_cast<void>(co_await do_detach(b));
             if (!e.ok() && made.alive) co_await release_hwpt(made);
         }
     }
-    for (auto* old : unused) co_await release_hwpt(*old);
+    co_await put(unused);
     co_return answer(e);
 }
 
 // iommufd_device_detach(): 0 also when nothing is attached (drivers/vfio/iommufd.c).
 Task<Answer> Iommufd::detach(Device& device) {
     auto& b = bound(device);
+    const auto turn = co_await scheduler_.lock(b.dev_set);
+    co_return co_await do_detach(b);
+}
+
+Task<Answer> Iommufd::do_detach(Bound& b) {
+    auto& device = *b.device;
     std::vector<Hwpt*> unused;
     {
         const auto guard = co_await scheduler_.lock(b.group->lock);
@@ -259,7 +277,7 @@ Task<Answer> Iommufd::detach(Device& device) {
         drop_user(hwpt, unused);
         if (faults_.has(Fault::detach_empties_domain) && !last) hwpt.domain->table.clear_all();
     }
-    for (auto* old : unused) co_await release_hwpt(*old);
+    co_await put(unused);
     co_return Answer{};
 }
 
@@ -267,9 +285,9 @@ Task<Answer> Iommufd::detach(Device& device) {
 // ----------------------------------------------------------------------------------------------
 
 Task<Answer> Iommufd::open(Device& device) {
-    co_await scheduler_.step();
-    books();
     auto& b = bound(device);
+    const auto turn = co_await scheduler_.lock(b.dev_set);
+    books();
     if (b.open) co_return failed(EINVAL);
     b.open = true;
     device.bus_master = true;
@@ -279,13 +297,13 @@ Task<Answer> Iommufd::open(Device& device) {
 
 // vfio_pci_core_close_device(): bus master off first, then detach and unbind.
 Task<Answer> Iommufd::close(Device& device) {
-    co_await scheduler_.step();
-    books();
     auto& b = bound(device);
+    const auto turn = co_await scheduler_.lock(b.dev_set);
+    books();
     if (!b.open) co_return failed(EBADF);
     device.bus_master = false;
     scheduler_.touch(Touch::Kind::write, device.thing);
-    const auto detached = co_await detach(device);
+    const auto detached = co_await do_detach(b);
     b.open = false;
     co_return detached;
 }

@@ -53,8 +53,10 @@ class Iommufd {
         std::vector<IovaRange> reserved;
     };
     struct Bound {
+        Bound(Device& d, IommufdGroup& g, std::uint64_t n) : device(&d), group(&g), dev_set(thing(Thing::lock, 600 + n)) {}
         Device* device;
         IommufdGroup* group;
+        Mutex dev_set;          ///< dev_set->lock of VFIO: open, close, attach and detach of a device take turns
         Hwpt* books = nullptr;  ///< what this device is attached to by its own books
         bool open = true;
     };
@@ -62,7 +64,9 @@ class Iommufd {
     [[nodiscard]] std::vector<Device*> members(const IommufdGroup& group);
     [[nodiscard]] Hwpt& new_hwpt(Ioas& ioas, bool automatic);
     [[nodiscard]] Task<> release_hwpt(Hwpt& hwpt);
+    [[nodiscard]] Task<> put(const std::vector<Hwpt*>& unused);
     [[nodiscard]] Task<Errno> do_attach(Bound& b, Hwpt& to);
+    [[nodiscard]] Task<Answer> do_detach(Bound& b);
     [[nodiscard]] Task<Errno> do_replace(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused);
     [[nodiscard]] Task<Errno> attach_one(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused);
     [[nodiscard]] Task<> switch_books(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused);
