@@ -202,6 +202,14 @@ void Checker::Impl::control_block(const std::vector<const Line*>& steps) {
         for (const auto i : s.beside) beside.push_back(steps[i]->number);
         report(broken(AnswerCase{line, std::get<Answer>(*line.observed), s.prediction, s.objection, beside, nullptr}));
     }
+    // The answers are judged; what they did to devices whose owners know nothing of it is not.
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (std::ranges::find(stuck, i, &Stuck::step) != stuck.end()) continue;
+        const auto& answer = std::get<Answer>(*steps[i]->observed);
+        report(worlds.explain([&](World& world) {
+            return broken(AnswerCase{*steps[i], answer, {}, {}, {}, &world.history});
+        }));
+    }
 }
 
 void Checker::Impl::announce_block(const std::vector<Line>& lines) {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <tuple>
 
+#include "landfall/halfway.hpp"
+
 namespace landfall {
 namespace {
 
@@ -50,48 +52,20 @@ void tighten(std::vector<Effect>& effects) {
             effects[i - 1].when.end = std::min(effects[i - 1].when.end, effects[i].when.end);
 }
 
-bool concurrent(const Line& a, const Line& b) { return a.lane != b.lane && a.when->overlaps(*b.when); }
-
-// The address spaces and page tables a step is given.
-std::vector<std::string> objects_of(const Step& step) {
-    using Names = std::vector<std::string>;
-    return std::visit(Overloaded{
-                          [](const Hwpt& s) {
-                              return Names{s.ioas, s.name};
-                          },
-                          [](const Map& s) { return Names{s.ioas}; },
-                          [](const IoasCopy& s) {
-                              return Names{s.destination, s.source};
-                          },
-                          [](const Unmap& s) { return Names{s.ioas}; },
-                          [](const Attach& s) { return Names{s.domain}; },
-                          [](const Destroy& s) { return Names{s.object}; },
-                          [](const Ranges& s) { return Names{s.ioas}; },
-                          [](const Allow& s) { return Names{s.ioas}; },
-                          [](const Option& s) { return Names{s.ioas}; },
-                          [](const auto&) { return Names{}; },
-                      },
-                      step);
-}
-
-// EBUSY tells of a call under way, not of a state: UNMAP meets an area that MAP, COPY or UNMAP of its IOAS is
-// at work on (iommufd/io_pagetable.c:761-800); a call holds what it was given, and one that moves a group
-// also what the group leaves, so that DESTROY fails (iommufd/main.c:226-306).
-bool busy_beside(const Step& step, const Step& other) {
-    const auto* destroy = std::get_if<Destroy>(&step);
-    if (destroy == nullptr && !std::holds_alternative<Unmap>(step)) return false;
-    if (std::holds_alternative<Attach>(other) || std::holds_alternative<Detach>(other) ||
-        std::holds_alternative<DeviceControl>(other))
-        return destroy != nullptr;
-    const auto names = objects_of(other);
-    return std::ranges::find(names, objects_of(step).front()) != names.end();
-}
-
 const Answer& answer_of(const Line& line) { return std::get<Answer>(*line.observed); }
+
+// A call that has done a part of what it does: an UNMAP has removed some of its mappings, one by one, in the
+// order of their addresses; a COPY has looked at its source.
+struct Begun {
+    std::optional<IovaRange> rest;  // UNMAP: of its range
+    std::uint64_t bytes = 0;        // UNMAP: removed
+    bool operator==(const Begun&) const = default;
+};
 
 // Steps done so far, the state they led to, and what they changed.
 struct Node {
-    std::vector<std::size_t> done;  // how many, lane by lane
+    std::vector<std::size_t> done;              // how many, lane by lane
+    std::vector<std::optional<Begun>> begun;  // lane by lane
     std::unique_ptr<Model> model;
     std::vector<Effect> effects;
 };
@@ -105,11 +79,13 @@ class Search {
             const auto [lane, fresh] = lanes.emplace(steps[i]->lane, lanes_.size());
             if (fresh) lanes_.emplace_back();
             lanes_[lane->second].push_back(i);
+            in_pieces_.push_back(goes_in_pieces(*steps[i]));
         }
     }
 
     Orders run(const Model& start) {
-        layer_.push_back({std::vector<std::size_t>(lanes_.size()), start.clone(), {}});
+        layer_.push_back({std::vector<std::size_t>(lanes_.size()),
+                          std::vector<std::optional<Begun>>(lanes_.size()), start.clone(), {}});
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             if (layer_.size() == 1) agree();
             if (!advance()) advance_anyway();
@@ -148,8 +124,76 @@ class Search {
         return node.done[lane] < lanes_[lane].size() ? steps_[lanes_[lane][node.done[lane]]] : nullptr;
     }
 
-    // One step further in every order the answers allow; false, and nothing changed, if there is none.
+    [[nodiscard]] bool goes_in_pieces(const Line& line) const {
+        return std::ranges::any_of(steps_, [&](const Line* other) {
+            return concurrent(*other, line) && comes_between(*line.step(), *other->step());
+        });
+    }
+
+    // The layer grows by every state in which calls have done a part of what they do.
+    void take_pieces() {
+        for (std::size_t i = 0; i < layer_.size() && states_ <= most_states_; ++i)
+            for (const auto lane : ready(layer_[i])) {
+                auto further = one_piece_further(layer_[i], lane);
+                if (further && std::ranges::none_of(layer_, [&](const Node& n) {
+                        return n.done == further->done && same(n, *further);
+                    }))
+                    layer_.push_back(std::move(*further));
+            }
+    }
+
+    std::optional<Node> one_piece_further(const Node& node, std::size_t lane) {
+        const auto step = lanes_[lane][node.done[lane]];
+        if (!in_pieces_[step]) return std::nullopt;
+        const auto* source = std::get_if<IoasCopy>(steps_[step]->step());
+        return source != nullptr ? source_taken(node, lane, *source) : one_unmapped(node, lane, step);
+    }
+
+    std::optional<Node> source_taken(const Node& node, std::size_t lane, const IoasCopy& step) {
+        if (node.begun[lane]) return std::nullopt;
+        auto further = copy(node);
+        if (!further.model->take_source(step)) return std::nullopt;
+        further.begun[lane].emplace();
+        return further;
+    }
+
+    std::optional<Node> one_unmapped(const Node& node, std::size_t lane, std::size_t step) {
+        const auto& unmap = std::get<Unmap>(*steps_[step]->step());
+        const auto rest = rest_of(node, lane);
+        const auto next = rest ? node.model->next_unmapped(*rest) : UnmapNext{};
+        if (next.kind != UnmapNext::Kind::whole) return std::nullopt;
+        auto further = copy(node);
+        apply(further, step, Unmap{unmap.ioas, next.area}, {{}, next.area.length, {}}, *steps_[step]->when);
+        const auto end = rest->range ? rest->range->last() : Iova{~std::uint64_t{0}};
+        auto& begun = further.begun[lane];
+        if (!begun) begun.emplace();
+        begun->bytes += next.area.length;
+        begun->rest.reset();
+        if (next.area.last() < end) begun->rest = {next.area.last() + 1, end - next.area.last()};
+        return further;
+    }
+
+    // What an UNMAP has still to look at; nullopt: nothing.
+    [[nodiscard]] std::optional<Unmap> rest_of(const Node& node, std::size_t lane) const {
+        const auto& unmap = std::get<Unmap>(*next(node, lane)->step());
+        const auto& begun = node.begun[lane];
+        if (!begun) return unmap;
+        return begun->rest ? std::optional(Unmap{unmap.ioas, begun->rest}) : std::nullopt;
+    }
+
+    // An UNMAP that has begun may end now: nothing is left, or the next mapping would be cut.
+    [[nodiscard]] bool may_end(const Node& node, std::size_t lane) const {
+        const auto rest = rest_of(node, lane);
+        const auto left = rest ? node.model->next_unmapped(*rest) : UnmapNext{};
+        const auto& answer = answer_of(*next(node, lane));
+        if (answer.error.ok())
+            return left.kind == UnmapNext::Kind::none && answer.value == node.begun[lane]->bytes;
+        return answer.error.value == ENOENT && left.kind == UnmapNext::Kind::cut;
+    }
+
+    // One step further in every order the answers allow; false if there is none.
     bool advance() {
+        take_pieces();
         std::vector<Node> following;
         std::multimap<std::vector<std::size_t>, std::size_t> index;
         for (auto& node : layer_) {
@@ -169,31 +213,38 @@ class Search {
 
     [[nodiscard]] bool allowed(const Node& node, std::size_t lane) const {
         const auto& line = *next(node, lane);
-        const auto& answer = answer_of(line);
-        if (answer.error.value == EBUSY && std::ranges::any_of(steps_, [&](const Line* other) {
-                return concurrent(*other, line) && busy_beside(*line.step(), *other->step());
+        if (std::ranges::any_of(steps_, [&](const Line* other) {
+                return concurrent(*other, line) && met_halfway(line, *other);
             }))
             return true;
-        return node.model->predict(*line.step()).allows(answer) &&
-               node.model->objection(*line.step(), answer).empty();
+        if (node.begun[lane] && std::holds_alternative<Unmap>(*line.step())) return may_end(node, lane);
+        return node.model->predict(*line.step()).allows(answer_of(line)) &&
+               node.model->objection(*line.step(), answer_of(line)).empty();
     }
 
     Node copy(const Node& node) {
         ++states_;
-        return {node.done, node.model->clone(), node.effects};
+        return {node.done, node.begun, node.model->clone(), node.effects};
+    }
+
+    static void apply(Node& node, std::size_t step, const Step& what, const Answer& answer, const Interval& when) {
+        for (auto& change : node.model->apply(what, answer)) {
+            const auto at = std::ranges::upper_bound(node.effects, thing_of(change), {},
+                                                     [](const Effect& e) { return thing_of(e.change); });
+            node.effects.insert(at, {step, std::move(change), when});
+        }
     }
 
     void follow(Node& node, std::size_t lane) const {
         const auto step = lanes_[lane][node.done[lane]++];
-        for (auto& change : node.model->apply(*steps_[step]->step(), answer_of(*steps_[step]))) {
-            const auto at = std::ranges::upper_bound(node.effects, thing_of(change), {},
-                                                     [](const Effect& e) { return thing_of(e.change); });
-            node.effects.insert(at, {step, std::move(change), *steps_[step]->when});
-        }
+        const bool begun = node.begun[lane].has_value();
+        node.begun[lane].reset();
+        if (!begun || !std::holds_alternative<Unmap>(*steps_[step]->step()))  // else all is done
+            apply(node, step, *steps_[step]->step(), answer_of(*steps_[step]), *steps_[step]->when);
     }
 
     static bool same(const Node& a, const Node& b) {
-        return a.effects == b.effects && a.model->same_state(*b.model);
+        return a.begun == b.begun && a.effects == b.effects && a.model->same_state(*b.model);
     }
 
     static void add(std::vector<Node>& layer, std::multimap<std::vector<std::size_t>, std::size_t>& index,
@@ -234,6 +285,7 @@ class Search {
     const std::vector<const Line*>& steps_;
     std::size_t most_states_, states_ = 0;
     std::vector<std::vector<std::size_t>> lanes_;  // indices of the steps, lane by lane
+    std::vector<bool> in_pieces_;                  // by step: an UNMAP that others may come between
     std::vector<Node> layer_;                      // all with as many steps done
     Orders out_;
 };

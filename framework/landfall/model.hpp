@@ -98,6 +98,12 @@ struct Prediction {
     [[nodiscard]] std::string str() const;
 };
 
+/// What an UNMAP finds next, from the start of its range.
+struct UnmapNext {
+    enum class Kind { none, whole, cut } kind = Kind::none;  ///< cut: the range ends within it, or begins there
+    IovaRange area;                                          ///< of a whole mapping
+};
+
 class Model {
   public:
     virtual ~Model() = default;
@@ -110,6 +116,11 @@ class Model {
     /// What is wrong with the value of an answer that predict() allows but the kernel had a choice in: an
     /// IOVA it picked, the ranges it reports. Empty: nothing.
     [[nodiscard]] virtual std::string objection(const Step& step, const Answer& answer) const = 0;
+    /// Where UNMAP is not atomic but goes mapping by mapping, the first one it would come to; else `none`.
+    [[nodiscard]] virtual UnmapNext next_unmapped(const Unmap& step) const = 0;
+    /// COPY looks at its source first and maps what it found later. From here on this step's source is what it is now;
+    /// false, and nothing changed, if it has none.
+    virtual bool take_source(const IoasCopy& step) = 0;
     /// Moves on to the state after the step. It follows the answer that was observed, even a wrong one, so
     /// that the next step is judged by what the kernel is likely to believe.
     [[nodiscard]] virtual std::vector<Change> apply(const Step& step, const Answer& observed) = 0;

@@ -275,6 +275,14 @@ std::vector<Change> IoasModel::do_unmap(const std::optional<IovaRange>& range) {
     return changes;
 }
 
+UnmapNext IoasModel::next_unmapped(const std::optional<IovaRange>& range) const {
+    const auto it = range ? first_in(*range) : areas_.begin();
+    if (rules_->whole_unmap || it == areas_.end()) return {};
+    const auto& area = it->second.range;
+    const bool whole = !range || range->contains(area);
+    return {whole ? UnmapNext::Kind::whole : UnmapNext::Kind::cut, area};
+}
+
 std::optional<std::vector<Area>> IoasModel::slices(const IovaRange& range) const {
     std::vector<Area> out;
     auto it = areas_.upper_bound(range.start);

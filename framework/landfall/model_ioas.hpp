@@ -33,6 +33,8 @@ class IoasModel {
     /// MAP, MAP_FILE and COPY of `pieces`, which lie behind one another, to `iova` or where the kernel likes.
     [[nodiscard]] Prediction map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
     [[nodiscard]] Prediction unmap(const std::optional<IovaRange>& range) const;
+    /// See Model::next_unmapped(). A container is locked for the whole call (vfio_iommu_type1.c, iommu->lock).
+    [[nodiscard]] UnmapNext next_unmapped(const std::optional<IovaRange>& range) const;
     /// Any set of ranges: see object_to_ranges().
     [[nodiscard]] Prediction list_ranges() const { return or_idle(fine()); }
     /// A HWPT more: every area must suit it and be pinned.

@@ -110,6 +110,8 @@ std::vector<Area> KernelModel::memory_of(const Map& step) const {
 }
 
 std::optional<std::vector<Area>> KernelModel::memory_of(const IoasCopy& step) const {
+    if (!now_.taken.empty())
+        if (const auto it = now_.taken.find(print(Step{step})); it != now_.taken.end()) return it->second;
     const auto* source = ioas(step.source);
     auto pieces = source == nullptr ? std::nullopt : source->slices(step.range);
     if (!pieces) return std::nullopt;
@@ -134,8 +136,8 @@ Prediction KernelModel::predict_map(const Map& step) const {
 }
 
 Prediction KernelModel::predict_copy(const IoasCopy& step) const {
-    if (ioas(step.source) == nullptr) return gone(step.source);
     const auto pieces = memory_of(step);
+    if (!pieces && ioas(step.source) == nullptr) return gone(step.source);
     if (!pieces)
         return refuse(ENOENT,
                       fmt::format("{} is not mapped throughout in '{}'", print(step.range), step.source));
@@ -265,6 +267,18 @@ Prediction KernelModel::predict_call(const Step& step) const {
             [](const auto&) { return no_opinion(); },
         },
         step);
+}
+
+UnmapNext KernelModel::next_unmapped(const Unmap& step) const {
+    const auto* space = ioas(step.ioas);
+    return space == nullptr ? UnmapNext{} : space->next_unmapped(step.range);
+}
+
+bool KernelModel::take_source(const IoasCopy& step) {
+    auto pieces = memory_of(step);
+    if (!pieces) return false;
+    now_.taken[print(Step{step})] = std::move(*pieces);
+    return true;
 }
 
 std::string KernelModel::objection(const Step& step, const Answer& answer) const {

@@ -21,6 +21,8 @@ class KernelModel : public Model {
     [[nodiscard]] std::vector<Change> fact(const Fact& fact) override;
     [[nodiscard]] Prediction predict(const Step& step) const override;
     [[nodiscard]] std::string objection(const Step& step, const Answer& answer) const override;
+    [[nodiscard]] UnmapNext next_unmapped(const Unmap& step) const override;
+    bool take_source(const IoasCopy& step) override;
     [[nodiscard]] std::vector<Change> apply(const Step& step, const Answer& observed) override;
 
   private:
@@ -56,6 +58,7 @@ class KernelModel : public Model {
         std::map<std::string, Buffer> buffers;
         std::map<std::string, IoasModel> ioases;
         std::map<HwptId, HwptState> hwpts;
+        std::map<std::string, std::vector<Area>> taken;  ///< by copies under way, by their text
         bool operator==(const State&) const = default;
     };
     /// What a name given to attach stands for, and the HWPT it comes to (nullopt: one must be made).
@@ -74,6 +77,7 @@ class KernelModel : public Model {
     /// Attached devices whose books name it: each holds a reference.
     [[nodiscard]] std::size_t users(const HwptId& id) const;
     [[nodiscard]] std::vector<Area> memory_of(const Map& step) const;
+    /// What the copy maps: what it has taken, if it has, else what is there now.
     [[nodiscard]] std::optional<std::vector<Area>> memory_of(const IoasCopy& step) const;
     [[nodiscard]] Access tolerated(Access access) const;
 

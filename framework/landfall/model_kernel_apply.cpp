@@ -180,6 +180,8 @@ bool KernelModel::has_objects(const Step& step) const {
 std::vector<Change> KernelModel::apply(const Step& step, const Answer& observed) {
     if (!has_objects(step)) return {};
     const bool ok = observed.error.ok();
+    const auto* copy = std::get_if<IoasCopy>(&step);
+    if (copy != nullptr && !now_.taken.empty() && !ok) now_.taken.erase(print(step));
     if (const auto* s = std::get_if<Unmap>(&step); s != nullptr && !ok)
         return ioas(s->ioas).do_failed_unmap(s->range, observed.error);
     if (!ok) return {};
@@ -199,6 +201,7 @@ std::vector<Change> KernelModel::apply(const Step& step, const Answer& observed)
                           [&](const Map& s) { return ioas(s.ioas).do_map(iova(s.iova), memory_of(s)); },
                           [&](const IoasCopy& s) -> Changes {
                               const auto pieces = memory_of(s);
+                              if (!now_.taken.empty()) now_.taken.erase(print(step));
                               return pieces ? ioas(s.destination).do_map(iova(s.iova), *pieces) : Changes{};
                           },
                           [&](const Unmap& s) { return ioas(s.ioas).do_unmap(s.range); },

@@ -34,7 +34,8 @@ struct AnswerCase {
     std::string objection;  ///< what is wrong with a value the kernel chose; empty: nothing
     std::vector<unsigned>
         beside;  ///< lines of the steps that ran side by side with it, if it is no order's answer
-    const History* history = nullptr;  ///< before the step; none if it ran beside others
+    const History* history = nullptr;  ///< with the step, if it ran beside others; before it, if not; none if it
+                                       ///< went wrong
 };
 /// A step whose scenario says what to expect.
 struct ExpectationCase {

@@ -1,0 +1,106 @@
+#include "landfall/halfway.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+namespace landfall {
+namespace {
+
+// The address spaces and page tables a step is given.
+std::vector<std::string> objects_of(const Step& step) {
+    using Names = std::vector<std::string>;
+    return std::visit(Overloaded{
+                          [](const Hwpt& s) {
+                              return Names{s.ioas, s.name};
+                          },
+                          [](const Map& s) { return Names{s.ioas}; },
+                          [](const IoasCopy& s) {
+                              return Names{s.destination, s.source};
+                          },
+                          [](const Unmap& s) { return Names{s.ioas}; },
+                          [](const Attach& s) { return Names{s.domain}; },
+                          [](const Destroy& s) { return Names{s.object}; },
+                          [](const Ranges& s) { return Names{s.ioas}; },
+                          [](const Allow& s) { return Names{s.ioas}; },
+                          [](const Option& s) { return Names{s.ioas}; },
+                          [](const auto&) { return Names{}; },
+                      },
+                      step);
+}
+
+bool names(const Step& step, const std::string& object) {
+    const auto all = objects_of(step);
+    return std::ranges::find(all, object) != all.end();
+}
+
+// The address space that a step puts a mapping into; nullptr if it does not.
+const std::string* maps_into(const Step& step) {
+    if (const auto* s = std::get_if<Map>(&step)) return &s->ioas;
+    if (const auto* s = std::get_if<IoasCopy>(&step)) return &s->destination;
+    return nullptr;
+}
+
+bool changes_mappings_of(const Step& step, const std::string& ioas) {
+    const auto* unmap = std::get_if<Unmap>(&step);
+    const auto* into = maps_into(step);
+    return (unmap != nullptr && unmap->ioas == ioas) || (into != nullptr && *into == ioas);
+}
+
+bool failed(const Line& line) {
+    const auto* answer = line.observed ? std::get_if<Answer>(&*line.observed) : nullptr;
+    return answer != nullptr && !answer->error.ok();
+}
+
+// A call that moves a group also holds what the group leaves.
+bool busy(const Step& step, const Step& other) {
+    const auto* destroy = std::get_if<Destroy>(&step);
+    const auto* unmap = std::get_if<Unmap>(&step);
+    if (unmap != nullptr) return changes_mappings_of(other, unmap->ioas);
+    if (destroy == nullptr) return false;
+    return std::holds_alternative<Attach>(other) || std::holds_alternative<Detach>(other) ||
+           std::holds_alternative<DeviceControl>(other) || names(other, destroy->object);
+}
+
+bool gave_up_domain(const Line& other) {
+    return failed(other) &&
+           (std::holds_alternative<Attach>(*other.step()) || std::holds_alternative<Hwpt>(*other.step()));
+}
+
+}  // namespace
+
+bool concurrent(const Line& a, const Line& b) { return a.lane != b.lane && a.when->overlaps(*b.when); }
+
+bool met_halfway(const Line& line, const Line& other) {
+    const auto& step = *line.step();
+    const auto* into = maps_into(step);
+    const bool sets = std::holds_alternative<Allow>(step) || std::holds_alternative<Option>(step);
+    switch (std::get<Answer>(*line.observed).error.value) {
+        case EBUSY: return busy(step, *other.step());
+        case ENOENT: {
+            const auto* copy = std::get_if<IoasCopy>(&step);
+            return copy != nullptr && changes_mappings_of(*other.step(), copy->source);
+        }
+        case EEXIST:
+        case ENOSPC: {
+            const auto* others = maps_into(*other.step());
+            return into != nullptr && others != nullptr && *into == *others && failed(other);
+        }
+        case EINVAL:
+            return gave_up_domain(other) &&
+                   (into != nullptr || sets || std::holds_alternative<Attach>(step));
+        case EFAULT: return gave_up_domain(other) && into != nullptr;
+        case EADDRINUSE: return gave_up_domain(other) && sets;
+        case 0: return gave_up_domain(other) && std::holds_alternative<Ranges>(step);
+        default: return false;
+    }
+}
+
+bool comes_between(const Step& step, const Step& other) {
+    if (const auto* unmap = std::get_if<Unmap>(&step)) return changes_mappings_of(other, unmap->ioas);
+    const auto* copy = std::get_if<IoasCopy>(&step);
+    return copy != nullptr && changes_mappings_of(other, copy->source);
+}
+
+}  // namespace landfall
