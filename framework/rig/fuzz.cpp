@@ -8,18 +8,6 @@ namespace landfall {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Groups = std::vector<std::vector<std::string>>;
-
-// The rig's functions group by group: those its file puts together, and the others each for itself.
-Groups groups_of(const RigFile& rig) {
-    auto groups = rig.groups;
-    for (const auto& f : rig.functions)
-        if (std::ranges::none_of(groups,
-                                 [&](const auto& g) { return std::ranges::find(g, f.name) != g.end(); }))
-            groups.push_back({f.name});
-    std::erase_if(groups, [](const auto& g) { return g.empty(); });
-    return groups;
-}
 
 bool torn(const std::vector<Segment>& segments) {
     return std::ranges::any_of(segments, [](const Segment& s) { return s.place.has_value(); }) &&
@@ -141,6 +129,16 @@ ExitStatus FuzzReport::exit_status() const {
     if (finding) return ExitStatus::violation;
     if (inconclusive + disagreements > 0) return ExitStatus::inconclusive;
     return skipped == histories ? ExitStatus::unmet : ExitStatus::pass;
+}
+
+std::vector<std::vector<std::string>> groups_of(const RigFile& rig) {
+    auto groups = rig.groups;
+    for (const auto& f : rig.functions)
+        if (std::ranges::none_of(groups,
+                                 [&](const auto& g) { return std::ranges::find(g, f.name) != g.end(); }))
+            groups.push_back({f.name});
+    std::erase_if(groups, [](const auto& g) { return g.empty(); });
+    return groups;
 }
 
 FuzzReport fuzz(const FuzzOptions& options) { return Fuzzer(options).run(); }

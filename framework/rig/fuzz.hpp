@@ -51,6 +51,9 @@ struct FuzzReport {
 /// Throws TextError for options that name what there is not, LabError if a rig fails.
 [[nodiscard]] FuzzReport fuzz(const FuzzOptions& options);
 
+/// The rig's functions group by group: those its file puts together, and the others each for itself.
+[[nodiscard]] std::vector<std::vector<std::string>> groups_of(const RigFile& rig);
+
 /// The scenario that `fuzz` runs for this seed; a simulated rig plays it with the same seed.
 [[nodiscard]] Scenario fuzz_scenario(std::uint64_t seed, const GenerateOptions& options);
 

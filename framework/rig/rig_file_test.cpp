@@ -100,7 +100,7 @@ groups: [[a, b], [c]]
 }
 
 TEST_F(RigFileTest, PointsAtEveryMistake) {
-    EXPECT_EQ(error("kind: qemu", "kind: quemu"), "r.yaml:2:7: found 'quemu', expected qemu or local");
+    EXPECT_EQ(error("kind: qemu", "kind: quemu"), "r.yaml:2:7: found 'quemu', expected qemu, local or sim");
     EXPECT_EQ(error("title: a rig", "title: [a, rig]"), "r.yaml:1:8: found 'a list', expected a text");
     EXPECT_EQ(error("kernel: \"6.12\"\n", ""), "r.yaml:1:1: expected a key 'kernel'");
     EXPECT_EQ(error("iommu: vtd", "iommu: smmu"),
@@ -182,7 +182,7 @@ TEST_F(RigFileTest, ReadsTheExamplesOfItsPage) {
         }
     }
     EXPECT_THAT(functions, ElementsAre("a 0000:02:01.0", "b 0000:02:02.0", "c 0000:00:08.0", "a 0000:03:00.0",
-                                       "b 0000:03:00.1"));
+                                       "b 0000:03:00.1", "a 0000:02:01.0", "b 0000:02:02.0", "c 0000:00:09.0"));
 }
 
 TEST(Rigs, NamesAreChosenOrRefused) {

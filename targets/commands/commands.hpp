@@ -12,6 +12,7 @@ void add_check(CLI::App& app, ExitStatus& status);
 void add_report(CLI::App& app, ExitStatus& status);
 void add_explore(CLI::App& app, ExitStatus& status);
 void add_faults(CLI::App& app, ExitStatus& status);
+void add_generate(CLI::App& app, ExitStatus& status);
 void add_fuzz(CLI::App& app, ExitStatus& status);
 void add_shrink(CLI::App& app, ExitStatus& status);
 void add_exec(CLI::App& app, ExitStatus& status);

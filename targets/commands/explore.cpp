@@ -6,12 +6,16 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <tuple>
 
 #include "commands/commands.hpp"
 #include "landfall/in_flight.hpp"
 #include "landfall/model.hpp"
 #include "landfall/report.hpp"
+#include "landfall/shrink.hpp"
+#include "landfall/witness.hpp"
 #include "rig/known_file.hpp"
+#include "rig/player.hpp"
 #include "rig/sim_rig.hpp"
 #include "sim/explore.hpp"
 
@@ -25,8 +29,11 @@ struct Arguments {
     std::vector<std::string> faults;
     CheckOptions check;
     sim::ExploreOptions explore;
-    bool in_flight = false, keep_going = false;
+    bool in_flight = false, keep_going = false, shrink = false;
 };
+
+// Interleavings of a smaller scenario that are tried before it is taken not to fail.
+constexpr std::uint64_t kShrinkSchedules = 256;
 
 Trace trace_of(const Scenario& scenario, const sim::History& history) {
     return {scenario.file, history.lines, false};
@@ -38,11 +45,12 @@ Verdict judge(const CheckOptions& options, const sim::History& history) {
     return checker.finish();
 }
 
-// How to have this history again.
+// How to have this history again. A trace that was written has its DMA in flight already.
 std::string again(const Arguments& a, const sim::History& history) {
-    auto out = fmt::format("landfall explore {} --rig {}", a.scenario, a.rig);
+    const bool written = a.shrink && !a.output.empty();
+    auto out = fmt::format("landfall explore {} --rig {}", written ? a.output : a.scenario, a.rig);
     for (const auto& f : a.faults) out += " --fault " + f;
-    if (a.in_flight) out += " --in-flight";
+    if (a.in_flight && !written) out += " --in-flight";
     if (a.check.model != "iommufd") out += " --model " + a.check.model;
     if (history.schedule.empty()) return out + fmt::format(" --schedules 1 --seed {}", history.seed);
     return out + fmt::format(" --burst {} --schedule '{}'", a.explore.config.burst,
@@ -51,7 +59,7 @@ std::string again(const Arguments& a, const sim::History& history) {
 
 void show(const Arguments& a, const Scenario& scenario, const sim::History& history, const Verdict& verdict) {
     const auto trace = trace_of(scenario, history);
-    for (const auto& v : verdict.violations) fmt::print("{}\n", explain(trace, v));
+    for (const auto& v : verdict.violations) fmt::print("{}\n", explain(trace, proven(trace, v, a.check)));
     if (!verdict.reason.empty()) fmt::print("{}: {}\n", verdict_str(verdict.kind), verdict.reason);
     if (!a.output.empty()) {
         std::ofstream out(a.output, std::ios::binary);
@@ -59,6 +67,28 @@ void show(const Arguments& a, const Scenario& scenario, const sim::History& hist
         if (!out.flush()) throw LabError("cannot write " + a.output);
     }
     fmt::print("again: {}\n", again(a, history));
+}
+
+// Leaves of the scenario what it takes for an interleaving to violate the rule, and shows that one.
+void show_small(const Arguments& a, const Scenario& scenario, const sim::History& first, const std::string& rule) {
+    auto options = a.explore;
+    options.schedules = std::min(options.schedules, kShrinkSchedules);
+    options.seed = first.seed;
+    sim::History failed;
+    Verdict verdict;
+    const auto fails = [&](const Scenario& s) {
+        bool found = false;
+        static_cast<void>(sim::explore(s, options, [&](const sim::History& history) {
+            auto judged = judge(a.check, history);
+            found = first_violation(judged, rule) != nullptr;
+            if (found) std::tie(failed, verdict) = std::pair(history, std::move(judged));
+            return !found;
+        }));
+        return found;
+    };
+    const auto small = shrink(scenario, fails);
+    fmt::print("shrunk in {} tries to {} steps:\n\n{}\n", small.tried, verdict.steps, small.scenario.print());
+    show(a, small.scenario, failed, verdict);
 }
 
 // What stops the search: a violation, or a history that proves nothing.
@@ -71,7 +101,11 @@ class Judge {
         if (status == ExitStatus::pass) return true;
         if (found_++ == 0) {
             status_ = status;
-            show(a_, scenario_, history, verdict);
+            const auto* violation = first_violation(verdict);
+            if (a_.shrink && violation != nullptr)
+                show_small(a_, scenario_, history, violation->rule);
+            else
+                show(a_, scenario_, history, verdict);
         }
         return a_.keep_going && status == ExitStatus::violation;
     }
@@ -148,6 +182,7 @@ void add_explore(CLI::App& app, ExitStatus& status) {
         ->capture_default_str();
     command->add_flag("--in-flight", a.in_flight, "start each DMA before the step of the IOMMU it follows");
     command->add_flag("--keep-going", a.keep_going, "count violations instead of stopping at the first");
+    command->add_flag("--shrink", a.shrink, "leave of the scenario what it takes to see the first violation");
     command->add_option("--schedule", a.schedule, "replay this one interleaving")->excludes(some, all);
     command->add_option("-o,--output", a.output, "write the trace of the first violation to this file");
     command->callback([arguments, some, &status] {

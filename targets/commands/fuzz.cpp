@@ -3,10 +3,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 
 #include "commands/commands.hpp"
-#include "landfall/cursor.hpp"
 #include "landfall/report.hpp"
 #include "landfall/witness.hpp"
 #include "rig/fuzz.hpp"
@@ -17,7 +17,8 @@ namespace {
 
 struct FuzzArguments {
     FuzzOptions options;
-    std::string time, output;
+    std::uint64_t milliseconds = 0;
+    std::string output;
     bool no_lanes = false, quiet = false;
 };
 
@@ -102,11 +103,7 @@ void tell(const FuzzArguments& a, const FuzzReport& r) {
 }
 
 ExitStatus run_fuzz(FuzzArguments& a) {
-    if (!a.time.empty()) {
-        Cursor in(a.time, "--time", 1);
-        a.options.time = std::chrono::duration_cast<std::chrono::milliseconds>(
-            std::chrono::nanoseconds(in.duration().value));
-    }
+    a.options.time = std::chrono::milliseconds(a.milliseconds);
     if (a.options.count == 0 && a.options.time.count() == 0) a.options.time = std::chrono::minutes(1);
     a.options.generate.lanes = !a.no_lanes;
     a.options.boot.log = log_to_stderr(a.quiet);
@@ -145,7 +142,9 @@ void add_fuzz(CLI::App& app, ExitStatus& status) {
     auto& o = a.options;
     command->add_option("--rig", o.rigs, "where each scenario runs; several are also compared")
         ->capture_default_str();
-    command->add_option("--time", a.time, "how long, e.g. 10s or 500ms, at most 60s [60s unless --count]");
+    const std::map<std::string, std::uint64_t> units{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+    command->add_option("--time", a.milliseconds, "how long: 500ms, 10s, 5m, 1h [1m unless --count]")
+        ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
     command->add_option("--count", o.count, "how many scenarios, at most");
     command->add_option("--seed", o.seed, "of the first scenario")->capture_default_str();
     command->add_option("--steps", o.generate.most_steps, "in a scenario, about")->capture_default_str();
