@@ -13,6 +13,7 @@ class FakeTarget final : public Target, private Iommu {
   public:
     bool blocked = false;       ///< every DMA faults
     bool engine_dies = false;   ///< every copy times out
+    bool reads_zeros = false;   ///< what a blocked source gives; else nothing is written
     std::vector<Event> to_report;
 
     std::vector<Fact> facts() override {
@@ -44,7 +45,9 @@ class FakeTarget final : public Target, private Iommu {
             for (std::uint32_t i = 0; i < c.length; i += 8) {
                 const auto* from = target_.translate(c.source + i);
                 auto* to = target_.translate(c.destination + i);
-                if (from != nullptr && to != nullptr) std::memcpy(to, from, 8);
+                if (to == nullptr) continue;
+                if (from != nullptr) std::memcpy(to, from, 8);
+                else if (target_.reads_zeros) std::memset(to, 0, 8);
             }
         }
         Landing::Status wait(std::chrono::milliseconds) override {

@@ -13,14 +13,14 @@ StagingSlice part(const StagingSlice& slice, std::size_t offset, std::size_t len
 
 }  // namespace
 
-Lane::Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, std::atomic<int>& busy)
+Lane::Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, Bustle& bustle)
     : target_(target),
       device_(device),
       arena_(arena),
       slice_(part(slice, 0, kEngineBytes)),
       out_(part(slice, kEngineBytes, kPayloadBytes)),
       in_(part(slice, kEngineBytes + kPayloadBytes, kPayloadBytes)),
-      busy_(busy) {}
+      bustle_(bustle) {}
 
 Lane::~Lane() { close(); }
 
@@ -68,8 +68,9 @@ CopyRequest Lane::prepare(const DmaRequest& request, std::uint64_t sequence) {
 }
 
 void Lane::start(const DmaRequest& request) {
-    ++busy_;
-    Flight flight{request, arena_.next_sequence(), {}, false};
+    Flight flight{request, arena_.next_sequence(), {}, false, 0, false};
+    flight.began_alone = ++bustle_.flying == 1;
+    flight.nth = ++bustle_.started;
     const auto copy = prepare(request, flight.sequence);
     flight.begin = target_.now();
     if (!ready_) ready_ = engine_->reset();
@@ -89,26 +90,33 @@ Lane::Done Lane::wait() {
     // Only now is the device certain to be done with this DMA, whatever it reported.
     Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, target_.now()}};
     look(flight, done.landing);
-    --busy_;
+    --bustle_.flying;
     return done;
+}
+
+bool Lane::alone(const Flight& flight) const {
+    return flight.began_alone && bustle_.flying == 1 && bustle_.started == flight.nth && !bustle_.doubtful;
 }
 
 void Lane::look(const Flight& flight, Landing& landing) {
     const auto& r = flight.request;
     const auto length = r.range.length;
-    const bool alone = busy_ == 1;
     if (r.verb == DmaRequest::Verb::read) {
         landing.from = arena_.origin(in_.memory.first(length), r.range.start);
         return;
     }
     if (r.verb == DmaRequest::Verb::write) {
+        const bool alone = this->alone(flight);
         auto found = arena_.landed(out_.memory.first(length), r.range.start, alone);
         landing.lands = std::move(found.places);
+        const auto gap = [](const Segment& s) { return !s.place.has_value(); };
+        if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
         landing.also = std::move(found.also);
         return;
     }
-    // What a copy carried is known only from where it landed: the words that changed.
-    const std::vector<std::byte> unknown(length);
+    // What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
+    std::vector<std::byte> unknown(length);
+    Arena::stamp(unknown, flight.sequence);
     auto found = arena_.landed(unknown, *r.target, true);
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);

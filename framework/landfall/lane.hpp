@@ -12,14 +12,22 @@
 
 namespace landfall {
 
+/// The DMAs of all lanes of a run. A device whose source was blocked may write other bytes than its DMA carries; if
+/// it was alone they are its own, else nobody can tell, and they are `doubtful` until the arena is swept.
+struct Bustle {
+    std::atomic<int> flying{0};
+    std::atomic<std::uint64_t> started{0};
+    std::atomic<bool> doubtful{false};
+};
+
 class Lane {
   public:
     static constexpr std::size_t kEngineBytes = 64U << 10;   ///< rings and descriptors
     static constexpr std::size_t kPayloadBytes = 16U << 10;  ///< longest DMA, each way
     static constexpr std::size_t kBytes = kEngineBytes + 2 * kPayloadBytes;
 
-    /// `slice` is kBytes long. `busy` counts the DMAs in flight on all lanes of the run.
-    Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, std::atomic<int>& busy);
+    /// `slice` is kBytes long. `bustle` is shared by all lanes of the run.
+    Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, Bustle& bustle);
     ~Lane();
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
@@ -54,16 +62,20 @@ class Lane {
         std::uint64_t sequence = 0;
         Nanoseconds begin;
         bool dead = false;  ///< the device could not be brought up, so nothing was started
+        std::uint64_t nth = 0;      ///< of all DMAs of the run
+        bool began_alone = false;
     };
     [[nodiscard]] CopyRequest prepare(const DmaRequest& request, std::uint64_t sequence);
     void look(const Flight& flight, Landing& landing);
+    /// No other DMA was under way at any time of this one, and none before has left bytes nobody accounts for.
+    [[nodiscard]] bool alone(const Flight& flight) const;
 
     Target& target_;
     DeviceId device_;
     Arena& arena_;
     StagingSlice slice_;
     StagingSlice out_, in_;  ///< what a write sends, where a read arrives
-    std::atomic<int>& busy_;
+    Bustle& bustle_;
     std::unique_ptr<Engine> engine_;
     bool ready_ = false;
     std::optional<Flight> flight_;

@@ -61,7 +61,7 @@ std::vector<Line> Runner::begin() {
             StagingSlice slice{staging.subspan(offset, Lane::kBytes), kBeacon + kBeaconBytes + offset};
             if (const auto e = target_.iommu().open(id); !e.ok())
                 throw LabError(fmt::format("cannot open {} ({}): {}", d->name, d->bdf.str(), e.str()));
-            auto lane = std::make_unique<Lane>(target_, id, arena_, slice, busy_);
+            auto lane = std::make_unique<Lane>(target_, id, arena_, slice, bustle_);
             lane->open();
             devices_.emplace(d->name, Known{id, *d, std::move(lane)});
         }
@@ -73,7 +73,14 @@ std::vector<Line> Runner::begin() {
     return head;
 }
 
+// Bytes that a DMA among others may have written, before they are taken for somebody else's.
+void Runner::settle() {
+    if (bustle_.flying != 0 || !bustle_.doubtful.exchange(false)) return;
+    for (auto& place : arena_.sweep()) emit(timed(StrayEvent{std::move(place)}, target_.now()));
+}
+
 Line Runner::step(Line line) {
+    settle();
     Interval when{target_.now(), {}};
     Outcome outcome;
     try {

@@ -65,6 +65,7 @@ class Runner {
     [[nodiscard]] ObjectId object(const std::string& name);
     void emit(Line line);
     void emit_events();
+    void settle();
 
     Target& target_;
     Sink sink_;
@@ -72,7 +73,7 @@ class Runner {
     Arena arena_;
     std::vector<std::string> features_;
     std::map<std::string, Space, std::less<>> objects_;
-    std::atomic<int> busy_{0};
+    Bustle bustle_;  ///< of all lanes
     std::uint64_t steps_ = 0;
     std::map<std::string, Known, std::less<>> devices_;  ///< last: engines stop before memory goes
 };

@@ -76,6 +76,12 @@ TEST_F(RunnerTest, TwoCopiesOfOneSourceAreToldApart) {
                        "dma a copy 0x300000+64 to 0x200800")),
               "done from p2[0x0+64] lands p1[0x800+64]");
 }
+// Found by a random scenario on QEMU's edu: memory that happens to hold zeros is no landing of a copy.
+TEST_F(RunnerTest, ACopyIsNotFoundInMemoryThatWasZeroBefore) {
+    target_.reads_zeros = true;
+    EXPECT_EQ(run(with("unmap one 0x70000000+1M\ndma a write 0x200000+64\ndma a copy 0x300000+64 to 0x400000")),
+              "done nowhere");
+}
 TEST_F(RunnerTest, DeviceThatStaysSilentIsATimeout) {
     target_.engine_dies = true;
     EXPECT_EQ(run(with("dma a write 0x200000+64")), "timeout nowhere");

@@ -86,9 +86,15 @@ void Traffic::landed(const DmaRequest& request, const Interval& window, const La
         same->window.end = std::max(same->window.end, window.end);
     else
         done_.push_back({request, window, 0, false});
-    if (landing.status == Landing::Status::done) return;
-    for (const auto& s : account.write.stretches)
-        for (const auto& c : s.candidates) given_up_.push_back({c.at(s.range.start), s.range.length});
+    if (landing.status == Landing::Status::done) {
+        // A device whose source was blocked may have written other bytes than those that were looked for.
+        for (const auto& p : account.pieces)
+            if (p.access.write && !p.place)
+                for (const auto& c : p.candidates) given_up_.push_back({c.at(p.iova.start), p.iova.length});
+    } else {
+        for (const auto& s : account.write.stretches)
+            for (const auto& c : s.candidates) given_up_.push_back({c.at(s.range.start), s.range.length});
+    }
     while (given_up_.size() > kSuspects) given_up_.pop_front();
 }
 
