@@ -112,9 +112,21 @@ class Accountant {
         if (blockable_from_ && *blockable_from_ < end) return Fate::explained;
         for (const auto& c : stretch.candidates) {
             const auto memory = c.at(piece.iova.start);
-            if (memory.buffer.empty() || contested_(memory, piece.iova.length)) return Fate::explained;
+            if (memory.buffer.empty() || onto_itself(piece, memory) || contested_(memory, piece.iova.length))
+                return Fate::explained;
         }
         return Fate::missing;
+    }
+
+    // A copy of bytes onto themselves changes nothing that could be seen.
+    bool onto_itself(const Piece& piece, const Backing& memory) const {
+        const auto from = read_by(request_), to = written(request_);
+        if (!from || !to || !piece.access.write) return false;
+        const auto source = from->start + (piece.iova.start - to->start);
+        return std::ranges::any_of(out_.read.stretches, [&](const Stretch& s) {
+            return s.range.contains({source, piece.iova.length}) &&
+                   std::ranges::any_of(s.candidates, [&](const Candidate& c) { return leads_to(c, source, memory); });
+        });
     }
 
     Fate fate_of_seen(const Piece& piece, const Outlook& outlook) const {
