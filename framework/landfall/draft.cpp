@@ -52,13 +52,14 @@ void Draft::note(const Step& step) {
         Overloaded{
             [&](const Buffer& s) { buffers.push_back(s); },
             [&](const Ioas& s) {
-                spaces.push_back({s.name, {}, true, true});
+                spaces.push_back({s.name, {}, true, true, false});
                 domains.push_back({s.name, spaces.size() - 1, false, true});
             },
             [&](const Hwpt& s) {
                 // One that the kernel may have refused is never named again: it may not be there.
                 const auto index = static_cast<std::size_t>(space(s.ioas) - spaces.data());
-                const bool made = spaces[index].fit && spaces[index].alive && device(s.device).open;
+                const auto& space = spaces[index];
+                const bool made = space.fit && space.alive && !space.doubted && device(s.device).open;
                 if (made) domains.push_back({s.name, index, true, true});
             },
             [&](const Map& s) {
@@ -69,7 +70,9 @@ void Draft::note(const Step& step) {
                 const bool pins = whole && !(b.read_only && s.access.write);
                 mapped(*space(s.ioas), s.iova, length, s.access, pins);
             },
-            [&](const IoasCopy& s) { mapped(*space(s.destination), s.iova, s.range.length, s.access, true); },
+            [&](const IoasCopy& s) {
+                mapped(*space(s.destination), s.iova, s.range.length, s.access, space(s.source)->fit);
+            },
             [&](const Unmap& s) { unmapped(*space(s.ioas), s.range); },
             [&](const Attach& s) { attached(device(s.device), *domain(s.domain)); },
             [&](const Detach& s) { device(s.device).domain.clear(); },
@@ -125,6 +128,7 @@ void Draft::attached(Device& device, const Domain& to) {
 // Ids are used again by the kernel, so a name whose object may be gone is not used again: it might mean
 // another.
 void Draft::destroyed(Domain& what) {
+    if (!what.manual) spaces[what.space].doubted = true;
     if (certain && in_use(what)) return;
     what.alive = false;
     if (!what.manual) spaces[what.space].alive = false;

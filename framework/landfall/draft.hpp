@@ -20,6 +20,7 @@ class Draft {
         std::vector<Area> areas;  ///< ascending, apart
         bool fit = true;          ///< holds nothing that a page table must refuse
         bool alive = true;        ///< may still be named
+        bool doubted = false;     ///< somebody has asked for its end: it may be gone after all
     };
     /// Something to attach to: an IOAS, or a HWPT of it.
     struct Domain {

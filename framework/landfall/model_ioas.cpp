@@ -101,6 +101,19 @@ std::optional<Prediction> IoasModel::misaligned(const std::vector<Area>& pieces)
     return refuse(EINVAL, "the memory does not begin at a page boundary");
 }
 
+// What a page table refuses, piece by piece: iopt_area_fill_domains() pins, then iommu_map() wants whole pages.
+std::optional<Prediction> IoasModel::unfit_for_table(Iova at, const std::vector<Area>& pieces) {
+    for (const auto& p : pieces) {
+        if (p.unpinnable)
+            return refuse(EFAULT, fmt::format("'{}' is read-only memory and cannot be pinned for writing",
+                                              p.memory.buffer));
+        if ((at.value | p.range.length) % kPageSize != 0)
+            return refuse(EINVAL, "a mapping that is copied is not whole pages");
+        at = at + p.range.length;
+    }
+    return std::nullopt;
+}
+
 Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const {
     const auto length = total(pieces);
     const auto align = alignment();
@@ -111,15 +124,15 @@ Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area
         if (auto no = misaligned(pieces)) return *std::move(no);
     if (iova)
         if (auto no = misplaced(*iova, length)) return *std::move(no);
+    if (!iova)  // iopt_alloc_iova() looks at the first before it looks for room
+        if (auto no = misaligned({pieces.front()})) return *std::move(no);
     if (!iova && !has_room(length)) return refuse(ENOSPC, "no allowed range has room for it");
     for (const auto& p : pieces)
         if (p.access.write && !p.writable_pages)
             return refuse(EPERM, "the pages were mapped read-only, so a copy cannot be writable");
     if (auto no = misaligned(pieces)) return *std::move(no);
-    for (const auto& p : pieces)
-        if (domains > 0 && p.unpinnable)
-            return refuse(EFAULT, fmt::format("'{}' is read-only memory and cannot be pinned for writing",
-                                              p.memory.buffer));
+    if (domains > 0)
+        if (auto no = unfit_for_table(iova.value_or(Iova{0}), pieces)) return *std::move(no);
     auto out = fine();
     if (!iova && !has_room(length + kHugePage)) out.allowed.push_back({ENOSPC});
     if (iova && domains > 0 && iova->value + (length - 1) >= kAlwaysInAperture)

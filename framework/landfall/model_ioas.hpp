@@ -85,6 +85,7 @@ class IoasModel {
     [[nodiscard]] Prediction check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
     [[nodiscard]] std::optional<Prediction> misplaced(Iova iova, std::uint64_t length) const;
     [[nodiscard]] std::optional<Prediction> misaligned(const std::vector<Area>& pieces) const;
+    [[nodiscard]] static std::optional<Prediction> unfit_for_table(Iova at, const std::vector<Area>& pieces);
     [[nodiscard]] Areas::const_iterator first_in(const IovaRange& range) const;
     [[nodiscard]] bool has_room(std::uint64_t bytes) const;
     [[nodiscard]] const Area* overlapping(const IovaRange& range) const;

@@ -118,6 +118,12 @@ constexpr Row kMappings[] = {
      "buffer p 8K\nioas one\nioas two\nmap one 0x200000 p rw\nmap one 0x202000 p rw\n"
      "ioas-copy two 0x400000 one 0x201000+8K rw\nioas-copy two 0x500000 one 0x203000+8K rw => ENOENT\n"
      "unmap two 0x400000+8K => ok 0x2000"},
+    {"CopyOfPiecesThatAreNoPages", "drivers/iommu/iommu.c (iommu_map: alignment), iommufd/pages.c",
+     "buffer p 8K\nioas one\nioas two\nmap one 0x200000 p[0x0+64] rw\nmap one 0x200040 p[0x0+4K] rw\nattach a two\n"
+     "ioas-copy two 0x400000 one 0x200000+4K rw => EINVAL"},
+    {"AnOddOffsetComesBeforeNoRoom", "drivers/iommu/iommufd/io_pagetable.c:115-181",
+     "buffer p 8K\nioas one\nallow one 0x1000+4K\nattach a one\nmap one auto p[0x40+4K] rw => EINVAL\n"
+     "map one auto p rw => ENOSPC"},
     {"CopyOutlivesItsSource", "include/uapi/linux/iommufd.h:293-296",
      "buffer p 8K\nioas one\nioas two\nmap one 0x200000 p rw\nioas-copy two 0x200000 one 0x200000+8K rw\n"
      "unmap one 0x200000+8K\nunmap two 0x200000+8K => ok 0x2000"},

@@ -151,6 +151,7 @@ Errno Ioas::insert(std::optional<Iova>& iova, const std::vector<Piece>& pieces) 
     for (const auto& p : pieces) length += p.length;
     if (length % alignment() != 0) return {EINVAL};
     if (!iova) {
+        if (page_offset(pieces.front()) % alignment() != 0) return {EINVAL};
         iova = choose(length, page_offset(pieces.front()));
         if (!iova) return {ENOSPC};
     } else if (const auto e = check(*iova, length); !e.ok()) {
@@ -172,6 +173,15 @@ Task<> Ioas::fill(Area area, Domain& domain) {
     co_await core_.map(domain, {area.range, area.piece.memory, area.piece.access}, huge_pages_);
 }
 
+// iopt_area_fill_domains() pins one area's pages, then iommu_map() wants them whole; then comes the next area.
+Errno Ioas::refused_by_table(const std::vector<Area>& areas) {
+    for (const auto& area : areas) {
+        if (unpinnable(area.piece)) return {EFAULT};
+        if ((area.range.start.value | area.range.length) % kPageSize != 0) return {EINVAL};
+    }
+    return {};
+}
+
 Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
     books();
     if (!alive) co_return failed(ENOENT);
@@ -187,8 +197,8 @@ Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
         for (std::size_t i = 0; i < pieces.size(); ++i) added.push_back((it++)->second);
     }
     // Pages are pinned by the first domain: without one, nobody has looked at them yet.
-    const bool bad = has_domains() && std::ranges::any_of(pieces, unpinnable);
-    for (std::size_t i = 0; i < added.size() && !bad; ++i) {
+    const auto error = has_domains() ? refused_by_table(added) : Errno{};
+    for (std::size_t i = 0; i < added.size() && error.ok(); ++i) {
         for (std::size_t d = 0; d < domains_.size(); ++d) {
             co_await fill(added[i], *domains_[d]);
             if (faults_.has(Fault::map_first_domain_only)) break;
@@ -197,12 +207,12 @@ Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
     const auto guard = co_await scheduler_.lock(iova_lock_);
     books();
     for (const auto& area : added) {
-        if (bad)
+        if (!error.ok())
             areas_.erase(area.range.start);
         else
             areas_.at(area.range.start).busy = false;
     }
-    if (bad) co_return failed(EFAULT);
+    if (!error.ok()) co_return failed(error.value);
     co_return Answer{{}, automatic ? std::optional(iova->value) : std::nullopt, {}};
 }
 

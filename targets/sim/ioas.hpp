@@ -71,6 +71,7 @@ class Ioas {
     [[nodiscard]] Errno check(Iova iova, std::uint64_t length) const;
     [[nodiscard]] std::optional<Iova> choose(std::uint64_t length, std::uint64_t page_offset) const;
     [[nodiscard]] Errno insert(std::optional<Iova>& iova, const std::vector<Piece>& pieces);
+    [[nodiscard]] static Errno refused_by_table(const std::vector<Area>& areas);
     [[nodiscard]] Task<> fill(Area area, Domain& domain);
     [[nodiscard]] Task<> empty(Area area);
 
