@@ -110,6 +110,7 @@ void Checker::Impl::step(const Line& line) {
     if (!line.when || !line.observed) return stop(line, "the step was not run: it has no times");
     if (line.lane == 0) {
         end_of_block();
+        if (!stopped.empty()) return;
         traffic.step_begins(line.when->begin);
         settle(false);
     }

@@ -42,10 +42,26 @@ const std::string* maps_into(const Step& step) {
     return nullptr;
 }
 
-bool changes_mappings_of(const Step& step, const std::string& ioas) {
-    const auto* unmap = std::get_if<Unmap>(&step);
-    const auto* into = maps_into(step);
-    return (unmap != nullptr && unmap->ioas == ioas) || (into != nullptr && *into == ioas);
+// Whether two ranges share an address; nullopt is everything.
+bool meet(const std::optional<IovaRange>& a, const std::optional<IovaRange>& b) {
+    return !a || !b || a->overlaps(*b);
+}
+
+// Where a mapping made at this address may lie: how long it is, its step need not say.
+bool reaches(const std::optional<Iova>& iova, const std::optional<std::uint64_t>& length,
+             const std::optional<IovaRange>& range) {
+    if (!iova || !range) return true;
+    return length ? range->overlaps({*iova, *length}) : *iova <= range->last();
+}
+
+// The step makes or removes mappings of the IOAS that may lie in the range.
+bool changes_mappings_of(const Step& step, const std::string& ioas, const std::optional<IovaRange>& range) {
+    if (const auto* s = std::get_if<Unmap>(&step)) return s->ioas == ioas && meet(s->range, range);
+    if (const auto* s = std::get_if<IoasCopy>(&step))
+        return s->destination == ioas && reaches(s->iova, s->range.length, range);
+    const auto* s = std::get_if<Map>(&step);
+    if (s == nullptr || s->ioas != ioas) return false;
+    return reaches(s->iova, s->memory.span ? std::optional(s->memory.span->length) : std::nullopt, range);
 }
 
 bool failed(const Line& line) {
@@ -57,7 +73,7 @@ bool failed(const Line& line) {
 bool busy(const Step& step, const Step& other) {
     const auto* destroy = std::get_if<Destroy>(&step);
     const auto* unmap = std::get_if<Unmap>(&step);
-    if (unmap != nullptr) return changes_mappings_of(other, unmap->ioas);
+    if (unmap != nullptr) return changes_mappings_of(other, unmap->ioas, unmap->range);
     if (destroy == nullptr) return false;
     return std::holds_alternative<Attach>(other) || std::holds_alternative<Detach>(other) ||
            std::holds_alternative<DeviceControl>(other) || names(other, destroy->object);
@@ -66,6 +82,12 @@ bool busy(const Step& step, const Step& other) {
 bool gave_up_domain(const Line& other) {
     return failed(other) &&
            (std::holds_alternative<Attach>(*other.step()) || std::holds_alternative<Hwpt>(*other.step()));
+}
+
+bool makes_or_ends_domain(const Step& step) {
+    return std::holds_alternative<Attach>(step) || std::holds_alternative<Hwpt>(step) ||
+           std::holds_alternative<Detach>(step) || std::holds_alternative<Destroy>(step) ||
+           std::holds_alternative<DeviceControl>(step);
 }
 
 }  // namespace
@@ -80,7 +102,7 @@ bool met_halfway(const Line& line, const Line& other) {
         case EBUSY: return busy(step, *other.step());
         case ENOENT: {
             const auto* copy = std::get_if<IoasCopy>(&step);
-            return copy != nullptr && changes_mappings_of(*other.step(), copy->source);
+            return copy != nullptr && changes_mappings_of(*other.step(), copy->source, copy->range);
         }
         case EEXIST:
         case ENOSPC: {
@@ -90,7 +112,7 @@ bool met_halfway(const Line& line, const Line& other) {
         case EINVAL:
             return gave_up_domain(other) &&
                    (into != nullptr || sets || std::holds_alternative<Attach>(step));
-        case EFAULT: return gave_up_domain(other) && into != nullptr;
+        case EFAULT: return makes_or_ends_domain(*other.step()) && into != nullptr;
         case EADDRINUSE: return gave_up_domain(other) && sets;
         case 0: return gave_up_domain(other) && std::holds_alternative<Ranges>(step);
         default: return false;
@@ -98,9 +120,9 @@ bool met_halfway(const Line& line, const Line& other) {
 }
 
 bool comes_between(const Step& step, const Step& other) {
-    if (const auto* unmap = std::get_if<Unmap>(&step)) return changes_mappings_of(other, unmap->ioas);
+    if (const auto* unmap = std::get_if<Unmap>(&step)) return changes_mappings_of(other, unmap->ioas, std::nullopt);
     const auto* copy = std::get_if<IoasCopy>(&step);
-    return copy != nullptr && changes_mappings_of(other, copy->source);
+    return copy != nullptr && changes_mappings_of(other, copy->source, copy->range);
 }
 
 }  // namespace landfall

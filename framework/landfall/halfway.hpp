@@ -13,8 +13,10 @@ namespace landfall {
 ///           removes (iommufd/io_pagetable.c:761-800)
 ///   ENOENT  COPY of a mapping that another call makes or removes (iopt_area_contig_init, iommufd/io_pagetable.c)
 ///   EEXIST, ENOSPC  MAP where one that fails has its mapping for a while (io_pagetable.c:256-323)
-///   EINVAL, EFAULT, EADDRINUSE  a call that meets the reserved ranges, the page table or the group's domain that an
-///           ATTACH, or HWPT_ALLOC, has for a while and then gives up (iommufd/device.c:677-745, hw_pagetable.c:205-230)
+///   EINVAL, EADDRINUSE  a call that meets the reserved ranges, the page table or the group's domain that an ATTACH, or
+///           HWPT_ALLOC, has for a while and then gives up (iommufd/device.c:677-745, hw_pagetable.c:205-230)
+///   EFAULT  MAP beside any call that makes or ends a page table: reserved ranges are let go of before it
+///           (device.c:775-790)
 [[nodiscard]] bool met_halfway(const Line& line, const Line& other);
 
 /// UNMAP removes its mappings one by one and lets others in between (io_pagetable.c:744-839), COPY looks at its source

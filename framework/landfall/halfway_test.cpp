@@ -42,6 +42,13 @@ TEST(Halfway, AMapComesBetweenTheMappingsThatAnUnmapRemoves) {
         << "the first map had ended when the unmap began";
 }
 
+TEST(Halfway, AMappingIsThereUntilItsRemovalIsOver) {
+    const std::string block =
+        "@22 @30 lane 2: map one 0x0 p2[0x0+2K] rw => ok\n"  // behind the unmap's back: it has picked 0x1000
+        "@32 @40 lane 2: map one 0x1000 p2 rw => EEXIST\n";   // and not yet removed it
+    EXPECT_THAT(rules_of(block + "@20 @60 lane 1: unmap one all => ok 0x2000\n"), IsEmpty());
+}
+
 TEST(Halfway, WhatIsMappedBehindAnUnmapStaysAndBeforeItGoes) {
     const auto block = [](const char* at, const char* answer) {
         return std::string("@22 @30 lane 2: map one ") + at + " p2 rw => ok\n" +

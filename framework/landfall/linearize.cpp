@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "landfall/halfway.hpp"
 
@@ -54,11 +55,12 @@ void tighten(std::vector<Effect>& effects) {
 
 const Answer& answer_of(const Line& line) { return std::get<Answer>(*line.observed); }
 
-// A call that has done a part of what it does: an UNMAP has removed some of its mappings, one by one, in the
-// order of their addresses; a COPY has looked at its source.
+// A call that has done a part of what it does: an UNMAP has picked and removed some of its mappings, one by one,
+// in the order of their addresses; a COPY has looked at its source.
 struct Begun {
-    std::optional<IovaRange> rest;  // UNMAP: of its range
-    std::uint64_t bytes = 0;        // UNMAP: removed
+    std::optional<IovaRange> rest;    // UNMAP: of its range, behind what it has picked
+    std::optional<IovaRange> picked;  // UNMAP: will be removed, and is there until then
+    std::uint64_t bytes = 0;          // UNMAP: removed
     bool operator==(const Begun&) const = default;
 };
 
@@ -159,18 +161,29 @@ class Search {
 
     std::optional<Node> one_unmapped(const Node& node, std::size_t lane, std::size_t step) {
         const auto& unmap = std::get<Unmap>(*steps_[step]->step());
+        if (node.begun[lane] && node.begun[lane]->picked) {
+            auto further = copy(node);
+            const auto area = *std::exchange(further.begun[lane]->picked, std::nullopt);
+            apply(further, step, Unmap{unmap.ioas, area}, {{}, area.length, {}}, *steps_[step]->when);
+            further.begun[lane]->bytes += area.length;
+            return further;
+        }
         const auto rest = rest_of(node, lane);
         const auto next = rest ? node.model->next_unmapped(*rest) : UnmapNext{};
-        if (next.kind != UnmapNext::Kind::whole) return std::nullopt;
+        if (next.kind != UnmapNext::Kind::whole || picked(node, next.area)) return std::nullopt;
         auto further = copy(node);
-        apply(further, step, Unmap{unmap.ioas, next.area}, {{}, next.area.length, {}}, *steps_[step]->when);
-        const auto end = rest->range ? rest->range->last() : Iova{~std::uint64_t{0}};
         auto& begun = further.begun[lane];
         if (!begun) begun.emplace();
-        begun->bytes += next.area.length;
+        const auto end = rest->range ? rest->range->last() : Iova{~std::uint64_t{0}};
         begun->rest.reset();
         if (next.area.last() < end) begun->rest = {next.area.last() + 1, end - next.area.last()};
+        begun->picked = next.area;
         return further;
+    }
+
+    // An UNMAP under way has it; to another that is EBUSY.
+    [[nodiscard]] static bool picked(const Node& node, const IovaRange& area) {
+        return std::ranges::any_of(node.begun, [&](const auto& b) { return b && b->picked == area; });
     }
 
     // What an UNMAP has still to look at; nullopt: nothing.
@@ -213,6 +226,7 @@ class Search {
 
     [[nodiscard]] bool allowed(const Node& node, std::size_t lane) const {
         const auto& line = *next(node, lane);
+        if (node.begun[lane] && node.begun[lane]->picked) return false;
         if (std::ranges::any_of(steps_, [&](const Line* other) {
                 return concurrent(*other, line) && met_halfway(line, *other);
             }))

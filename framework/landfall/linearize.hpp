@@ -45,6 +45,6 @@ struct Orders {
 /// overlap. Time and memory are bounded by most_states; where no two steps overlap a step costs as much as on
 /// its own.
 [[nodiscard]] Orders linearize(const Model& start, const std::vector<const Line*>& steps,
-                               std::size_t most_states = 2000);
+                               std::size_t most_states = 10000);
 
 }  // namespace landfall

@@ -26,7 +26,7 @@ struct World {
 class Worlds {
   public:
     /// Worlds carried along at most.
-    static constexpr std::size_t kMost = 16;
+    static constexpr std::size_t kMost = 64;
 
     explicit Worlds(std::unique_ptr<Model> model) { worlds_.push_back({std::move(model), {}, {}, {}}); }
 
