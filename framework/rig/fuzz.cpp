@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace landfall {
 namespace {
@@ -53,7 +54,7 @@ class Fuzzer {
         const auto over = [&] {
             return (options_.count != 0 && report_.scenarios >= options_.count) ||
                    (options_.time.count() != 0 && Clock::now() - begin >= options_.time) ||
-                   (report_.finding && !options_.keep_going);
+                   (!report_.findings.empty() && !options_.keep_going);
         };
         while (!over()) {
             const auto seed = options_.seed + report_.scenarios++;
@@ -79,15 +80,17 @@ class Fuzzer {
     }
 
     void scenario(std::uint64_t seed, const Scenario& scenario) {
-        std::vector<Line> first, steps;
-        const bool compare = players_.size() > 1;
+        std::vector<Line> first;
         for (const auto& player : players_) {
-            steps.clear();
-            const auto verdict = player->play(scenario, seed, compare ? [&](const Line& line) {
-                if (line.step() != nullptr) steps.push_back(line);
-            } : Player::OnLine{});
-            count(verdict);
-            if (const auto* v = first_violation(verdict)) return found(*player, seed, scenario, v->rule);
+            // What a simulated rig did can be had again; a real one's trace is all there is.
+            const bool keep = players_.size() > 1 || !player->deterministic() || !options_.shrink;
+            Trace trace{scenario.file, {}, false};
+            const auto verdict =
+                player->play(scenario, seed, keep ? [&](const Line& line) { trace.lines.push_back(line); } : Player::OnLine{});
+            count(seed, verdict);
+            if (const auto* v = first_violation(verdict)) return found(*player, seed, scenario, *v, std::move(trace));
+            if (players_.size() == 1) return;
+            auto steps = steps_of(trace);
             if (player == players_.front())
                 first = std::move(steps);
             else if (const auto i = first_difference(first, steps))
@@ -95,20 +98,31 @@ class Fuzzer {
         }
     }
 
-    void count(const Verdict& verdict) {
+    static std::vector<Line> steps_of(const Trace& trace) {
+        std::vector<Line> out;
+        std::ranges::copy_if(trace.lines, std::back_inserter(out), [](const Line& l) { return l.step() != nullptr; });
+        return out;
+    }
+
+    void count(std::uint64_t seed, const Verdict& verdict) {
         ++report_.histories;
         report_.steps += verdict.steps;
         report_.dmas += verdict.dmas;
         if (verdict.kind == Verdict::Kind::unmet) ++report_.skipped;
         if (verdict.kind == Verdict::Kind::inconclusive) ++report_.inconclusive;
-        if (!verdict.reason.empty()) ++report_.reasons[verdict.reason];
+        if (!verdict.reason.empty())
+            ++report_.reasons.try_emplace(verdict.reason, FuzzReport::Tally{0, seed}).first->second.histories;
     }
 
-    void found(Player& player, std::uint64_t seed, const Scenario& scenario, const std::string& rule) {
-        ++report_.by_rule[rule];
-        if (report_.finding) return;
-        report_.finding = Finding{player.file().name, seed, report_.histories, scenario,
-                                  shrink_on(player, scenario, {rule, seed, 0.99})};
+    void found(Player& player, std::uint64_t seed, const Scenario& scenario, const Violation& violation, Trace trace) {
+        ++report_.by_rule.try_emplace(violation.rule, FuzzReport::Tally{0, seed}).first->second.histories;
+        if (report_.findings.size() == FuzzReport::kMostFindings) return;
+        Finding finding{player.file().name, seed, report_.histories, scenario, {}};
+        if (options_.shrink && report_.findings.empty())
+            finding.small = shrink_on(player, scenario, {violation.rule, seed, 0.99});
+        else
+            finding.small = {scenario, violation, seed, std::move(trace), 0, 0, {}, {}};
+        report_.findings.push_back(std::move(finding));
     }
 
     void disagree(const Player& other, std::uint64_t seed, const Line& a, const Line& b) {
@@ -126,7 +140,7 @@ class Fuzzer {
 }  // namespace
 
 ExitStatus FuzzReport::exit_status() const {
-    if (finding) return ExitStatus::violation;
+    if (!findings.empty()) return ExitStatus::violation;
     if (inconclusive + disagreements > 0) return ExitStatus::inconclusive;
     return skipped == histories ? ExitStatus::unmet : ExitStatus::pass;
 }

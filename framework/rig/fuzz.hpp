@@ -18,6 +18,7 @@ struct FuzzOptions {
     std::uint64_t count = 0;         ///< scenarios at most; 0: no limit
     std::chrono::milliseconds time;  ///< at most; 0: no limit
     bool keep_going = false;         ///< count violations instead of stopping at the first
+    bool shrink = true;              ///< make the first one small
 };
 
 /// A step that came out differently on two rigs, each time as the checker allows.
@@ -32,16 +33,21 @@ struct Finding {
     std::uint64_t seed = 0;     ///< of the scenario as it was generated
     std::uint64_t history = 0;  ///< the how manyth it was
     Scenario scenario;          ///< as it was generated
-    ShrinkResult small;
+    ShrinkResult small;         ///< the same scenario and the trace that failed, where nothing was to be made small
 };
 
 struct FuzzReport {
     std::uint64_t scenarios = 0, histories = 0;                      ///< a history is a scenario on a rig
     std::uint64_t steps = 0, dmas = 0;                               ///< judged
     std::uint64_t skipped = 0, inconclusive = 0, disagreements = 0;  ///< histories; steps
-    std::map<std::string, std::uint64_t> reasons;                    ///< of what was skipped or inconclusive
-    std::map<std::string, std::uint64_t> by_rule;  ///< histories by the rule they violated first
-    std::optional<Finding> finding;                ///< the first
+    struct Tally {
+        std::uint64_t histories = 0;
+        std::uint64_t seed = 0;  ///< of the first
+    };
+    std::map<std::string, Tally> reasons;  ///< of what was skipped or inconclusive
+    std::map<std::string, Tally> by_rule;  ///< histories by the rule they violated first
+    std::vector<Finding> findings;  ///< the first made small; at most kMostFindings
+    static constexpr std::size_t kMostFindings = 20;
     std::optional<Disagreement> disagreement;      ///< the first
     std::chrono::duration<double> took{};
     /// violation; inconclusive if anything was, or rigs disagreed; unmet if nothing ran; else pass.

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <ranges>
 
 #include "commands/commands.hpp"
 #include "landfall/report.hpp"
@@ -19,7 +20,7 @@ struct FuzzArguments {
     FuzzOptions options;
     std::uint64_t milliseconds = 0;
     std::string output;
-    bool no_lanes = false, quiet = false;
+    bool no_lanes = false, no_shrink = false, quiet = false;
 };
 
 struct ShrinkArguments {
@@ -57,6 +58,7 @@ std::string again(const std::string& file, const std::string& rig, const RigOpti
 void show(const ShrinkResult& small, const CheckOptions& check) {
     fmt::print("{}\n", small.scenario.print());
     fmt::print("{}\n", explain(small.trace, proven(small.trace, small.violation, check)));
+    if (small.tried == 0) return;
     fmt::print("shrunk in {} tries, {} runs", small.tried, small.runs);
     if (small.before)
         fmt::print("; it failed in {} of {} runs, now in {} of {}: in {} of all or more, at 99 % confidence",
@@ -65,35 +67,43 @@ void show(const ShrinkResult& small, const CheckOptions& check) {
     fmt::print("\n");
 }
 
-void tell_finding(const FuzzArguments& a, const Finding& f) {
-    fmt::print("violation of the rule {} on {}: scenario {} (history {}), {} steps; what is left of it:\n\n",
-               f.small.violation.rule, f.rig, f.seed, f.history, f.scenario.lines.size());
-    show(f.small, a.options.check);
+// DIR/fuzz-SEED.scn and its trace; .whole, if that was made small. Returns the path.
+std::string keep(const std::string& directory, const Finding& f) {
     const auto name = fmt::format("fuzz-{}.scn", f.seed);
-    auto path = std::filesystem::path(name);
-    if (!a.output.empty()) {
-        std::filesystem::create_directories(a.output);
-        path = std::filesystem::path(a.output) / name;
-        write_file(path, f.small.scenario.print());
-        write_file(path.string() + ".whole", f.scenario.print());
-        write_file(path.string() + ".trace", f.small.trace.print());
-    }
-    fmt::print("again: {}\n", again(path.string(), f.rig, a.options.boot, f.small.seed));
+    if (directory.empty()) return name;
+    std::filesystem::create_directories(directory);
+    const auto path = (std::filesystem::path(directory) / name).string();
+    write_file(path, f.small.scenario.print());
+    if (f.small.tried > 0) write_file(path + ".whole", f.scenario.print());
+    if (!f.small.trace.lines.empty()) write_file(path + ".trace", f.small.trace.print());
+    return path;
+}
+
+void tell_first(const FuzzArguments& a, const Finding& f) {
+    fmt::print("violation of the rule {} on {}: scenario {} (history {}), {} steps{}:\n\n", f.small.violation.rule, f.rig,
+               f.seed, f.history, f.scenario.lines.size(), f.small.tried > 0 ? "; what is left of it" : "");
+    show(f.small, a.options.check);
+    fmt::print("again: {}\n", again(keep(a.output, f), f.rig, a.options.boot, f.small.seed));
 }
 
 void tell(const FuzzArguments& a, const FuzzReport& r) {
-    if (r.finding) tell_finding(a, *r.finding);
-    for (const auto& [reason, n] : r.reasons) fmt::print("{} not judged: {}\n", n, reason);
+    if (!r.findings.empty()) tell_first(a, r.findings.front());
+    for (const auto& f : r.findings | std::views::drop(1))
+        fmt::print("{} on {}: {}\n", keep(a.output, f), f.rig, f.small.violation.rule + ": " + f.small.violation.summary);
+    for (const auto& [reason, of] : r.reasons)
+        fmt::print("{} not judged, the first is scenario {}: {}\n", of.histories, of.seed, reason);
     if (r.disagreement) {
         const auto& d = *r.disagreement;
         fmt::print("scenario {} comes out differently, and the checker allows both:\n", d.seed);
         for (std::size_t i = 0; i < 2; ++i) fmt::print("  {:<16} {}\n", d.rigs[i], print(d.lines[i]));
     }
-    for (const auto& [rule, n] : r.by_rule)
-        if (a.options.keep_going) fmt::print("{} of {} histories violate {}\n", n, r.histories, rule);
+    for (const auto& [rule, of] : r.by_rule)
+        if (a.options.keep_going)
+            fmt::print("{} of {} histories violate {}, the first is scenario {}\n", of.histories, r.histories, rule,
+                       of.seed);
     const auto seconds = std::max(r.took.count(), 1e-9);
     std::uint64_t violating = 0;
-    for (const auto& [rule, n] : r.by_rule) violating += n;
+    for (const auto& [rule, of] : r.by_rule) violating += of.histories;
     fmt::print(
         "{} histories of {} scenarios, {} steps, {} DMAs in {:.1f} s ({:.0f} histories/s): {} with a "
         "violation, "
@@ -106,6 +116,7 @@ ExitStatus run_fuzz(FuzzArguments& a) {
     a.options.time = std::chrono::milliseconds(a.milliseconds);
     if (a.options.count == 0 && a.options.time.count() == 0) a.options.time = std::chrono::minutes(1);
     a.options.generate.lanes = !a.no_lanes;
+    a.options.shrink = !a.no_shrink;
     a.options.boot.log = log_to_stderr(a.quiet);
     a.options.check.known = load_known();
     const auto report = fuzz(a.options);
@@ -152,6 +163,7 @@ void add_fuzz(CLI::App& app, ExitStatus& status) {
     command->add_option("-o,--output", a.output, "directory for what is found");
     command->add_flag("--no-lanes", a.no_lanes, "no steps side by side");
     command->add_flag("--keep-going", o.keep_going, "count violations, do not stop at the first");
+    command->add_flag("--no-shrink", a.no_shrink, "leave the first violation's scenario as it is");
     add_boot_options(*command, o.boot, a.quiet);
     command->callback([arguments, &status] { status = run_fuzz(*arguments); });
 }
