@@ -112,7 +112,8 @@ class Accountant {
         if (blockable_from_ && *blockable_from_ < end) return Fate::explained;
         for (const auto& c : stretch.candidates) {
             const auto memory = c.at(piece.iova.start);
-            if (memory.buffer.empty() || onto_itself(piece, memory) || contested_(memory, piece.iova.length))
+            if (memory.buffer.empty() || onto_itself(piece, memory) ||
+                overwritten(piece, memory) || contested_(memory, piece.iova.length))
                 return Fate::explained;
         }
         return Fate::missing;
@@ -129,8 +130,20 @@ class Accountant {
         });
     }
 
+    // A copy that wrote over its own source has left nothing to know the source by.
+    bool overwritten(const Piece& piece, const Backing& memory) const {
+        return !piece.access.write && std::ranges::any_of(landing_.lands, [&](const Segment& s) {
+            if (!s.place) return false;
+            const auto to = scene_.memory(*s.place);
+            return to.buffer == memory.buffer && to.address < memory.address + piece.iova.length &&
+                   memory.address < to.address + scene_.length(*s.place);
+        });
+    }
+
     Fate fate_of_seen(const Piece& piece, const Outlook& outlook) const {
         if (!outlook.may_be_open) return Fate::misplaced;
+        // A device that could not reach its staging window and writes all the same writes what it held before.
+        if (!piece.access.write && written(request_) && blockable_from_ && may_starve()) return Fate::explained;
         const auto memory = scene_.memory(*piece.place);
         auto fate = Fate::misplaced;
         for (const auto& c : piece.candidates) {

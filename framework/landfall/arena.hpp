@@ -39,9 +39,13 @@ class Arena {
         std::vector<Segment> places;  ///< consecutive pieces covering the whole DMA
         std::vector<Segment> also;    ///< further places where pieces of it were found
     };
-    /// Where the bytes of a DMA write to `iova` went. `alone`: no other DMA may be in flight, so a changed word is
-    /// this DMA's even if it carries none of its stamps. What is found becomes the known content.
-    [[nodiscard]] Found landed(std::span<const std::byte> payload, Iova iova, bool alone);
+    /// Whether a word that changed is a DMA's although it carries none of its stamps.
+    struct Changes {
+        bool count = false;
+        std::span<const std::uint64_t> others;  ///< sequences of other DMAs: their stamps are theirs
+    };
+    /// Where the bytes of a DMA write to `iova` went. What is found becomes the known content.
+    [[nodiscard]] Found landed(std::span<const std::byte> payload, Iova iova, const Changes& changes);
     /// Whose content the bytes are that a DMA read from `iova`. `skip`: pieces not to look into (a copy's own target).
     [[nodiscard]] std::vector<Segment> origin(std::span<const std::byte> data, Iova iova,
                                               const std::vector<Segment>& skip = {});
@@ -76,7 +80,7 @@ class Arena {
     [[nodiscard]] Block& block(std::string_view name) const;
     [[nodiscard]] Words words_at(const BufferSlice& slice) const;
     void mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
-                   std::uint64_t count, std::uint64_t page_word, bool changed_counts) const;
+                   std::uint64_t count, std::uint64_t page_word, const Changes& changes) const;
     [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
     static void accept(const Marks& marks);
 

@@ -71,6 +71,10 @@ void Lane::start(const DmaRequest& request) {
     Flight flight{request, arena_.next_sequence(), {}, false, 0, false};
     flight.began_alone = ++bustle_.flying == 1;
     flight.nth = ++bustle_.started;
+    {
+        const std::lock_guard lock(bustle_.mutex);
+        bustle_.open.push_back(flight.sequence);
+    }
     const auto copy = prepare(request, flight.sequence);
     flight.begin = target_.now();
     if (!ready_) ready_ = engine_->reset();
@@ -90,8 +94,19 @@ Lane::Done Lane::wait() {
     // Only now is the device certain to be done with this DMA, whatever it reported.
     Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, target_.now()}};
     look(flight, done.landing);
+    {
+        const std::lock_guard lock(bustle_.mutex);
+        std::erase(bustle_.open, flight.sequence);
+    }
     --bustle_.flying;
     return done;
+}
+
+std::vector<std::uint64_t> Lane::others_than(const Flight& flight) const {
+    const std::lock_guard lock(bustle_.mutex);
+    auto out = bustle_.open;
+    std::erase(out, flight.sequence);
+    return out;
 }
 
 bool Lane::alone(const Flight& flight) const {
@@ -107,7 +122,7 @@ void Lane::look(const Flight& flight, Landing& landing) {
     }
     if (r.verb == DmaRequest::Verb::write) {
         const bool alone = this->alone(flight);
-        auto found = arena_.landed(out_.memory.first(length), r.range.start, alone);
+        auto found = arena_.landed(out_.memory.first(length), r.range.start, {alone, {}});
         landing.lands = std::move(found.places);
         const auto gap = [](const Segment& s) { return !s.place.has_value(); };
         if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
@@ -117,7 +132,8 @@ void Lane::look(const Flight& flight, Landing& landing) {
     // What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
     std::vector<std::byte> unknown(length);
     Arena::stamp(unknown, flight.sequence);
-    auto found = arena_.landed(unknown, *r.target, true);
+    const auto others = others_than(flight);
+    auto found = arena_.landed(unknown, *r.target, {true, others});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);
     if (landing.lands.size() == 1 && !landing.lands[0].place) return;

@@ -82,6 +82,10 @@ TEST_F(RunnerTest, ACopyIsNotFoundInMemoryThatWasZeroBefore) {
     EXPECT_EQ(run(with("unmap one 0x70000000+1M\ndma a write 0x200000+64\ndma a copy 0x300000+64 to 0x400000")),
               "done nowhere");
 }
+TEST_F(RunnerTest, ACopyLeavesAnotherDevicesBytesAlone) {
+    EXPECT_EQ(run(with("start b write 0x201000+64\ndma a copy 0x900000+64 to 0x902000\nwait b")),
+              "done lands p1[0x1000+64]");
+}
 TEST_F(RunnerTest, DeviceThatStaysSilentIsATimeout) {
     target_.engine_dies = true;
     EXPECT_EQ(run(with("dma a write 0x200000+64")), "timeout nowhere");
