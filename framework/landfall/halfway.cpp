@@ -79,6 +79,8 @@ bool busy(const Step& step, const Step& other) {
            std::holds_alternative<DeviceControl>(other) || names(other, destroy->object);
 }
 
+bool gave_up_mapping(const Line& other) { return failed(other) && maps_into(*other.step()) != nullptr; }
+
 bool gave_up_domain(const Line& other) {
     return failed(other) &&
            (std::holds_alternative<Attach>(*other.step()) || std::holds_alternative<Hwpt>(*other.step()));
@@ -105,15 +107,13 @@ bool met_halfway(const Line& line, const Line& other) {
             return copy != nullptr && changes_mappings_of(*other.step(), copy->source, copy->range);
         }
         case EEXIST:
-        case ENOSPC: {
-            const auto* others = maps_into(*other.step());
-            return into != nullptr && others != nullptr && *into == *others && failed(other);
-        }
+        case ENOSPC: return into != nullptr && gave_up_mapping(other) && *into == *maps_into(*other.step());
         case EINVAL:
             return gave_up_domain(other) &&
                    (into != nullptr || sets || std::holds_alternative<Attach>(step));
         case EFAULT: return makes_or_ends_domain(*other.step()) && into != nullptr;
-        case EADDRINUSE: return gave_up_domain(other) && sets;
+        case EADDRINUSE:
+            return (gave_up_domain(other) && sets) || (gave_up_mapping(other) && std::holds_alternative<Attach>(step));
         case 0: return gave_up_domain(other) && std::holds_alternative<Ranges>(step);
         default: return false;
     }

@@ -12,7 +12,8 @@ namespace landfall {
 ///   EBUSY   DESTROY of what another call holds (iommufd/main.c:226-306); UNMAP of a mapping that another call makes or
 ///           removes (iommufd/io_pagetable.c:761-800)
 ///   ENOENT  COPY of a mapping that another call makes or removes (iopt_area_contig_init, iommufd/io_pagetable.c)
-///   EEXIST, ENOSPC  MAP where one that fails has its mapping for a while (io_pagetable.c:256-323)
+///   EEXIST, ENOSPC, EADDRINUSE  MAP, or ATTACH whose reserved ranges it meets, where a MAP that fails has its mapping
+///           for a while (io_pagetable.c:256-323, 971-990)
 ///   EINVAL, EADDRINUSE  a call that meets the reserved ranges, the page table or the group's domain that an ATTACH, or
 ///           HWPT_ALLOC, has for a while and then gives up (iommufd/device.c:677-745, hw_pagetable.c:205-230)
 ///   EFAULT  MAP beside any call that makes or ends a page table: reserved ranges are let go of before it

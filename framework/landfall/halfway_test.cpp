@@ -83,6 +83,16 @@ TEST(Halfway, ReservedRangesOfAnAttachThatGivesUp) {
     EXPECT_THAT(rules_of(block("ranges one => ok 0x0+0xfffffffffffff000"), before), ElementsAre("outcome"));
 }
 
+TEST(Halfway, AMappingThatIsGivenUpIsMetByAnAttach) {
+    const std::string before = "@9 @10 buffer q 4K ro => ok\n@9 @10 hwpt h one a => ok\n";
+    const auto block = [](const char* access, const char* answer) {
+        return std::string("@20 @40 lane 1: map one 0xfee01000 q ") + access + " => " + answer +
+               "\n@20 @41 lane 2: attach a one => EADDRINUSE\n";
+    };
+    EXPECT_THAT(rules_of(block("rw", "EFAULT"), before), IsEmpty());
+    EXPECT_THAT(rules_of("@20 @41 lane 2: attach a one => EADDRINUSE\n", before), ElementsAre("outcome"));
+}
+
 TEST(Halfway, BusyIsWhatAnotherCallHolds) {
     const std::string destroy = "@20 @40 lane 1: destroy two => EBUSY\n";
     const std::string before = "@9 @10 ioas two => ok\n";

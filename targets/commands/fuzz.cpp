@@ -45,14 +45,17 @@ std::function<void(const std::string&)> log_to_stderr(bool quiet) {
 
 std::string percent(double p) { return fmt::format("{:.3g} %", 100 * p); }
 
-// What it takes to see the violation again.
-std::string again(const std::string& file, const std::string& rig, const RigOptions& boot,
-                  std::uint64_t seed) {
-    auto out = fmt::format("landfall run {} --rig {} --seed {}", file, rig, seed);
+std::string boot_str(const RigOptions& boot) {
+    std::string out;
     for (const auto& f : boot.faults) out += " --fault " + f;
     if (!boot.kernel.empty()) out += " --kernel " + boot.kernel;
     if (!boot.kernel_args.empty()) out += fmt::format(" --kernel-args '{}'", boot.kernel_args);
     return out;
+}
+
+// What it takes to see the violation again.
+std::string again(const std::string& file, const std::string& rig, const RigOptions& boot, std::uint64_t seed) {
+    return fmt::format("landfall run {} --rig {} --seed {}{}", file, rig, seed, boot_str(boot));
 }
 
 void show(const ShrinkResult& small, const CheckOptions& check) {
@@ -69,27 +72,36 @@ void show(const ShrinkResult& small, const CheckOptions& check) {
 
 // DIR/fuzz-SEED.scn and its trace; .whole, if that was made small. Returns the path.
 std::string keep(const std::string& directory, const Finding& f) {
-    const auto name = fmt::format("fuzz-{}.scn", f.seed);
-    if (directory.empty()) return name;
     std::filesystem::create_directories(directory);
-    const auto path = (std::filesystem::path(directory) / name).string();
+    const auto path = (std::filesystem::path(directory) / fmt::format("fuzz-{}.scn", f.seed)).string();
     write_file(path, f.small.scenario.print());
     if (f.small.tried > 0) write_file(path + ".whole", f.scenario.print());
     if (!f.small.trace.lines.empty()) write_file(path + ".trace", f.small.trace.print());
     return path;
 }
 
+// The same scenario once more, where no file was to be written.
+std::string once_more(const FuzzArguments& a, const Finding& f) {
+    auto out = fmt::format("landfall fuzz --rig {} --seed {} --count 1 --steps {}", f.rig, f.seed,
+                           a.options.generate.most_steps);
+    if (a.no_lanes) out += " --no-lanes";
+    if (a.options.check.model != "iommufd") out += " --model " + a.options.check.model;
+    return out + boot_str(a.options.boot);
+}
+
 void tell_first(const FuzzArguments& a, const Finding& f) {
     fmt::print("violation of the rule {} on {}: scenario {} (history {}), {} steps{}:\n\n", f.small.violation.rule, f.rig,
                f.seed, f.history, f.scenario.lines.size(), f.small.tried > 0 ? "; what is left of it" : "");
     show(f.small, a.options.check);
-    fmt::print("again: {}\n", again(keep(a.output, f), f.rig, a.options.boot, f.small.seed));
+    fmt::print("again: {}\n", a.output.empty() ? once_more(a, f)
+                                               : again(keep(a.output, f), f.rig, a.options.boot, f.small.seed));
 }
 
 void tell(const FuzzArguments& a, const FuzzReport& r) {
     if (!r.findings.empty()) tell_first(a, r.findings.front());
     for (const auto& f : r.findings | std::views::drop(1))
-        fmt::print("{} on {}: {}\n", keep(a.output, f), f.rig, f.small.violation.rule + ": " + f.small.violation.summary);
+        fmt::print("scenario {} on {}: {}: {}{}\n", f.seed, f.rig, f.small.violation.rule, f.small.violation.summary,
+                   a.output.empty() ? std::string() : " (" + keep(a.output, f) + ")");
     for (const auto& [reason, of] : r.reasons)
         fmt::print("{} not judged, the first is scenario {}: {}\n", of.histories, of.seed, reason);
     if (r.disagreement) {
