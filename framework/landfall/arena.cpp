@@ -180,9 +180,19 @@ std::vector<Segment> Arena::segments(const Marks& marks) {
     return out;
 }
 
-void Arena::accept(const Marks& marks) {
-    for (const auto& m : marks)
-        if (m.block != nullptr) m.block->shadow[m.word] = m.block->load(m.word);
+// What a DMA carried stays. Other bytes, a device's own, may stand elsewhere too and would be found there later, so
+// they give way to fresh ones.
+void Arena::accept(const Marks& marks, std::span<const std::uint64_t> carried) {
+    const auto sequence = ++sequence_;
+    for (std::size_t i = 0; i < marks.size(); ++i) {
+        auto* b = marks[i].block;
+        if (b == nullptr) continue;
+        const auto word = marks[i].word;
+        b->shadow[word] = b->load(word);
+        if ((i < carried.size() && b->shadow[word] == carried[i]) || b->read_only) continue;
+        b->shadow[word] = stamp_of(sequence, i);
+        store_word(b->mapping.bytes().data() + word * kWord, b->shadow[word]);
+    }
 }
 
 Arena::Found Arena::landed(std::span<const std::byte> payload, Iova iova, const Changes& changes) {
@@ -196,8 +206,10 @@ Arena::Found Arena::landed(std::span<const std::byte> payload, Iova iova, const 
         mark_page(marks, second, words, first, count, page_word, changes);
         first += count;
     }
-    accept(marks);
-    accept(second);
+    if (!changes.keep) {
+        accept(marks, words);
+        accept(second, words);
+    }
     Found found{segments(marks), {}};
     for (auto& s : segments(second))
         if (s.place) found.also.push_back(std::move(s));
@@ -275,7 +287,7 @@ std::vector<BufferSlice> Arena::sweep() {
             if (changed) marks.push_back({b.get(), w});
             if (changed || marks.empty()) continue;
             for (auto& s : segments(marks)) out.push_back(std::move(*s.place));
-            accept(marks);
+            accept(marks, {});
             marks.clear();
         }
     }

@@ -43,8 +43,10 @@ class Arena {
     struct Changes {
         bool count = false;
         std::span<const std::uint64_t> others;  ///< sequences of other DMAs: their stamps are theirs
+        bool keep = false;                      ///< what is found stays as it is, until restamp()
     };
-    /// Where the bytes of a DMA write to `iova` went. What is found becomes the known content.
+    /// Where the bytes of a DMA write to `iova` went. What is found becomes the known content, and what it did not carry
+    /// gives way to fresh stamps.
     [[nodiscard]] Found landed(std::span<const std::byte> payload, Iova iova, const Changes& changes);
     /// Whose content the bytes are that a DMA read from `iova`. `skip`: pieces not to look into (a copy's own target).
     [[nodiscard]] std::vector<Segment> origin(std::span<const std::byte> data, Iova iova,
@@ -82,7 +84,7 @@ class Arena {
     void mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
                    std::uint64_t count, std::uint64_t page_word, const Changes& changes) const;
     [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
-    static void accept(const Marks& marks);
+    void accept(const Marks& marks, std::span<const std::uint64_t> carried);
 
     mutable std::mutex mutex_;
     std::vector<std::unique_ptr<Block>> blocks_;

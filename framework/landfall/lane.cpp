@@ -122,7 +122,7 @@ void Lane::look(const Flight& flight, Landing& landing) {
     }
     if (r.verb == DmaRequest::Verb::write) {
         const bool alone = this->alone(flight);
-        auto found = arena_.landed(out_.memory.first(length), r.range.start, {alone, {}});
+        auto found = arena_.landed(out_.memory.first(length), r.range.start, {alone, {}, false});
         landing.lands = std::move(found.places);
         const auto gap = [](const Segment& s) { return !s.place.has_value(); };
         if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
@@ -130,15 +130,25 @@ void Lane::look(const Flight& flight, Landing& landing) {
         return;
     }
     // What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
-    std::vector<std::byte> unknown(length);
-    Arena::stamp(unknown, flight.sequence);
+    std::vector<std::byte> nowhere(length);
+    Arena::stamp(nowhere, flight.sequence);
     const auto others = others_than(flight);
-    auto found = arena_.landed(unknown, *r.target, {true, others});
+    auto found = arena_.landed(nowhere, *r.target, {true, others, true});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);
     if (landing.lands.size() == 1 && !landing.lands[0].place) return;
     landing.from = arena_.origin(arena_.content(landing.lands, length), r.range.start, landing.lands);
+    // Among other DMA, changed words that are no copy of anything may be another device's: they are left to a sweep.
+    const auto unknown = [](const Segment& s) { return !s.place.has_value(); };
+    if (!alone(flight) && std::ranges::any_of(landing.from, unknown)) {
+        bustle_.doubtful = true;
+        landing.from.clear();
+        landing.also.clear();
+        landing.lands = {Segment{}};
+        return;
+    }
     arena_.restamp(landing.lands);
+    arena_.restamp(landing.also);
 }
 
 Lane::Done Lane::run(const DmaRequest& request) {
