@@ -75,8 +75,7 @@ bool busy(const Step& step, const Step& other) {
     const auto* unmap = std::get_if<Unmap>(&step);
     if (unmap != nullptr) return changes_mappings_of(other, unmap->ioas, unmap->range);
     if (destroy == nullptr) return false;
-    return std::holds_alternative<Attach>(other) || std::holds_alternative<Detach>(other) ||
-           std::holds_alternative<DeviceControl>(other) || names(other, destroy->object);
+    return moves_groups(other) || names(other, destroy->object);
 }
 
 bool gave_up_mapping(const Line& other) { return failed(other) && maps_into(*other.step()) != nullptr; }
@@ -87,9 +86,7 @@ bool gave_up_domain(const Line& other) {
 }
 
 bool makes_or_ends_domain(const Step& step) {
-    return std::holds_alternative<Attach>(step) || std::holds_alternative<Hwpt>(step) ||
-           std::holds_alternative<Detach>(step) || std::holds_alternative<Destroy>(step) ||
-           std::holds_alternative<DeviceControl>(step);
+    return moves_groups(step) || std::holds_alternative<Hwpt>(step) || std::holds_alternative<Destroy>(step);
 }
 
 }  // namespace
@@ -117,6 +114,11 @@ bool met_halfway(const Line& line, const Line& other) {
         case 0: return gave_up_domain(other) && std::holds_alternative<Ranges>(step);
         default: return false;
     }
+}
+
+bool moves_groups(const Step& step) {
+    return std::holds_alternative<Attach>(step) || std::holds_alternative<Detach>(step) ||
+           std::holds_alternative<DeviceControl>(step);
 }
 
 bool comes_between(const Step& step, const Step& other) {

@@ -20,6 +20,9 @@ namespace landfall {
 ///           (device.c:775-790)
 [[nodiscard]] bool met_halfway(const Line& line, const Line& other);
 
+/// ATTACH, DETACH and what includes them.
+[[nodiscard]] bool moves_groups(const Step& step);
+
 /// UNMAP removes its mappings one by one and lets others in between (io_pagetable.c:744-839), COPY looks at its source
 /// before it maps (ioas.c:283-338); true if `step` is such a call and `other` changes what it works on.
 [[nodiscard]] bool comes_between(const Step& step, const Step& other);

@@ -251,6 +251,11 @@ class Search {
 
     void follow(Node& node, std::size_t lane) const {
         const auto step = lanes_[lane][node.done[lane]++];
+        const auto* attach = std::get_if<Attach>(steps_[step]->step());
+        if (attach != nullptr && answer_of(*steps_[step]).error.ok() && std::ranges::any_of(steps_, [&](const Line* other) {
+                return concurrent(*other, *steps_[step]) && moves_groups(*other->step());
+            }))
+            node.model->raced(*attach);
         const bool begun = node.begun[lane].has_value();
         node.begun[lane].reset();
         if (!begun || !std::holds_alternative<Unmap>(*steps_[step]->step()))  // else all is done

@@ -121,6 +121,9 @@ class Model {
     /// COPY looks at its source first and maps what it found later. From here on this step's source is what it is now;
     /// false, and nothing changed, if it has none.
     virtual bool take_source(const IoasCopy& step) = 0;
+    /// This ATTACH ran beside calls that move groups: its IOAS may have come out with more than one automatic HWPT
+    /// (iommufd/device.c:939-1015), so that asking for the IOAS again need not be a NOP.
+    virtual void raced(const Attach& step) = 0;
     /// Moves on to the state after the step. It follows the answer that was observed, even a wrong one, so
     /// that the next step is judged by what the kernel is likely to believe.
     [[nodiscard]] virtual std::vector<Change> apply(const Step& step, const Answer& observed) = 0;

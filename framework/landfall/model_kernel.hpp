@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "landfall/model_ioas.hpp"
 #include "landfall/scene.hpp"
@@ -23,6 +24,9 @@ class KernelModel : public Model {
     [[nodiscard]] std::string objection(const Step& step, const Answer& answer) const override;
     [[nodiscard]] UnmapNext next_unmapped(const Unmap& step) const override;
     bool take_source(const IoasCopy& step) override;
+    void raced(const Attach& step) override {
+        if (now_.ioases.contains(step.domain)) now_.doubled.insert(step.domain);
+    }
     [[nodiscard]] std::vector<Change> apply(const Step& step, const Answer& observed) override;
 
   private:
@@ -58,6 +62,7 @@ class KernelModel : public Model {
         std::map<std::string, Buffer> buffers;
         std::map<std::string, IoasModel> ioases;
         std::map<HwptId, HwptState> hwpts;
+        std::set<std::string> doubled;  ///< IOASes that may have more than one automatic HWPT
         std::map<std::string, std::vector<Area>> taken;  ///< by copies under way, by their text
         bool operator==(const State&) const = default;
     };

@@ -95,7 +95,10 @@ KernelModel::Changes KernelModel::do_attach(const Attach& step) {
     if (!to->hwpt) make_hwpt(target, {to->ioas->name(), true});
     auto& unit = unit_of(step.device);
     const auto book = unit.books.find(step.device);
-    if (book != unit.books.end() && book->second == target) return {};
+    if (book != unit.books.end() && book->second == target) {
+        if (!now_.doubled.contains(step.domain)) return {};
+        return {GroupMoved{now_.devices.at(step.device).unit, space, target}};
+    }
     // Every attached member moves along, with its reference and its reserved ranges; but see own_books.
     std::set<std::string> movers{step.device};
     if (!rules_->own_books)
