@@ -47,6 +47,11 @@ class Machine {
   public:
     using OnEvent = std::function<void(Event)>;
     Machine(const Config& config, Decider& decider, OnEvent on_event);
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+    /// An actor that was left in the middle of something lets go of locks and requests, so all go before
+    /// those do.
+    ~Machine() { scheduler_.kill_all(); }
 
     [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
     [[nodiscard]] Iommufd& iommufd() { return iommufd_; }

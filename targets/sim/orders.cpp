@@ -14,11 +14,13 @@ bool any_dependent(std::span<const Touch> a, std::span<const Touch> b) {
     });
 }
 
-bool both_acquire(std::span<const Touch> a, std::span<const Touch> b) {
+bool takes_lock(const Touch& t) { return t.kind == Touch::Kind::acquire || t.kind == Touch::Kind::share; }
+
+// Both take one lock, which they cannot share.
+bool compete(std::span<const Touch> a, std::span<const Touch> b) {
     return std::ranges::any_of(a, [&](const Touch& x) {
-        return x.kind == Touch::Kind::acquire && std::ranges::any_of(b, [&](const Touch& y) {
-                   return y.kind == Touch::Kind::acquire && y.what == x.what;
-               });
+        return takes_lock(x) &&
+               std::ranges::any_of(b, [&](const Touch& y) { return takes_lock(y) && dependent(x, y); });
     });
 }
 
@@ -27,11 +29,12 @@ void merge(Clock& into, const Clock& from) {
     for (std::size_t a = 0; a < into.size(); ++a) into[a] = std::max(into[a], from[a]);
 }
 
+bool shared(const Touch& t) { return t.kind == Touch::Kind::share; }
+
 // Dependent, and not because of a lock or a signal: those leave no choice.
 bool race(const Touch& a, const Touch& b) {
     const auto only_orders = [](const Touch& t) {
-        return t.kind == Touch::Kind::acquire || t.kind == Touch::Kind::release ||
-               t.kind == Touch::Kind::signal || t.kind == Touch::Kind::heed;
+        return t.kind >= Touch::Kind::acquire && t.kind <= Touch::Kind::heed;
     };
     return !only_orders(a) && !only_orders(b) && dependent(a, b);
 }
@@ -116,8 +119,9 @@ void EveryOrder::look_for_races(std::size_t at) {
         const auto& other = path_[i];
         if (other.chosen == node.chosen) continue;
         const auto a = other.chosen.value;
-        if (!lock_found && before[a] < other.nth && both_acquire(other.touched, node.touched)) {
-            lock_found = true;
+        if (!lock_found && before[a] < other.nth && compete(other.touched, node.touched)) {
+            lock_found =
+                !std::ranges::any_of(other.touched, shared);  // of those who share it none is the last
             turn_round(i, at);
         }
         if (reached[a] >= other.nth) continue;
@@ -186,7 +190,9 @@ void Fingerprint::executed(ActorId actor, std::span<const Touch> touched) {
             case Kind::read: h = mix(h + past.written); break;
             case Kind::write: h = mix(h + past.written + 3 * past.read); break;
             case Kind::acquire:
-            case Kind::release: h = mix(h + past.held); break;
+            case Kind::release: h = mix(h + past.held + 3 * past.shared); break;
+            case Kind::share:
+            case Kind::unshare: h = mix(h + past.held); break;
             case Kind::signal: h = mix(h + past.heeded); break;
             case Kind::heed: h = mix(h + past.signalled); break;
             case Kind::begin: h = mix(h + ended_); break;
@@ -202,7 +208,12 @@ void Fingerprint::executed(ActorId actor, std::span<const Touch> touched) {
                 past.read = 0;
                 break;
             case Kind::acquire:
-            case Kind::release: past.held = h; break;
+            case Kind::release:
+                past.held = h;
+                past.shared = 0;
+                break;
+            case Kind::share:
+            case Kind::unshare: past.shared += mix(h); break;
             case Kind::signal: past.signalled += mix(h); break;
             case Kind::heed: past.heeded += mix(h); break;
             case Kind::begin: begun_ += mix(h); break;

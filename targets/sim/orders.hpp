@@ -65,6 +65,7 @@ class Fingerprint final : public Decider {
     struct Past {
         std::uint64_t written = 0, read = 0;  ///< what wrote it last; all that read it since
         std::uint64_t held = 0;               ///< what took the lock, or let go of it, last
+        std::uint64_t shared = 0;             ///< all that shared it since, or ceased to
         std::uint64_t signalled = 0, heeded = 0;
     };
     Decider& by_;

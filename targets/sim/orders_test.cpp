@@ -36,15 +36,17 @@ class Naive final : public Decider {
 };
 
 // Two or three actors that touch what `script` says, a letter a micro-step: lower case reads, upper case
-// writes, '(' and ')' hold a lock.
+// writes, '(' and ')' hold a lock, '[' and ']' share it.
 Task<> actor(Scheduler& s, const char* script, Mutex& mutex) {
     Scheduler::Guard guard;
     for (const auto* c = script; *c != 0; ++c) {
         if (*c == '(') {
             guard = co_await s.lock(mutex);
+        } else if (*c == '[') {
+            guard = co_await s.share(mutex);
         } else {
             co_await s.step();
-            if (*c == ')')
+            if (*c == ')' || *c == ']')
                 guard.unlock();
             else
                 s.touch(*c >= 'a' ? Touch::Kind::read : Touch::Kind::write,
@@ -55,8 +57,8 @@ Task<> actor(Scheduler& s, const char* script, Mutex& mutex) {
 
 std::uint64_t run(Decider& by, const std::vector<const char*>& scripts) {
     Fingerprint fingerprint(by);
-    Scheduler s(fingerprint);
     Mutex mutex(thing(Thing::lock, 1));
+    Scheduler s(fingerprint);
     std::uint64_t all = 0;
     for (std::size_t i = 0; i < scripts.size(); ++i) {
         s.spawn(ActorId::lane(static_cast<unsigned>(i)), actor(s, scripts[i], mutex));
@@ -89,8 +91,8 @@ std::set<std::uint64_t> all_reduced(const std::vector<const char*>& scripts, std
     do {
         Fingerprint sum(orders);
         Both both(orders, sum);
-        Scheduler s(both);
         Mutex mutex(thing(Thing::lock, 1));
+        Scheduler s(both);
         std::uint64_t all = 0;
         for (std::size_t i = 0; i < scripts.size(); ++i) {
             s.spawn(ActorId::lane(static_cast<unsigned>(i)), actor(s, scripts[i], mutex));
@@ -122,6 +124,8 @@ const std::vector<std::vector<const char*>> kPrograms{
     {"aAa", "bBb", "AB"},
     {"(AB)a", "(ab)A", "B"},
     {"(A)", "(A)", "(a)B", "b"}, {"AB", "BC", "CA"}, {"aB", "bC", "cA"}, {"(A)B", "b(a)", "(B)a"},
+    {"[A]", "[A]"}, {"A[a]", "[A]"}, {"[Ab]", "[aB]"}, {"[a]", "(A)"}, {"[a]B", "(A)b"}, {"[a]", "[b]", "(C)"},
+    {"[a]A", "[A]", "(a)"}, {"A[]", "[A]"}, {"A[b]", "[A]", "(B)"},
 };
 
 TEST(EveryOrder, FindsEveryInterleavingThatDiffersAndNoneTwice) {

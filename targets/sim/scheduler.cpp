@@ -10,6 +10,9 @@ constexpr std::uint64_t kMicroStep = 10;  // ns of virtual time
 
 std::uint64_t bit(ActorId id) { return std::uint64_t{1} << id.value; }
 
+bool shares(Touch::Kind k) { return k == Touch::Kind::share || k == Touch::Kind::unshare; }
+bool of_lock(Touch::Kind k) { return shares(k) || k == Touch::Kind::acquire || k == Touch::Kind::release; }
+
 }  // namespace
 
 bool dependent(const Touch& a, const Touch& b) {
@@ -17,8 +20,7 @@ bool dependent(const Touch& a, const Touch& b) {
     if (a.kind == Kind::begin || a.kind == Kind::end)
         return (b.kind == Kind::begin || b.kind == Kind::end) && a.kind != b.kind;
     if (a.what != b.what) return false;
-    if (a.kind == Kind::acquire || a.kind == Kind::release)
-        return b.kind == Kind::acquire || b.kind == Kind::release;
+    if (of_lock(a.kind)) return of_lock(b.kind) && !(shares(a.kind) && shares(b.kind));
     if (a.kind == Kind::signal || a.kind == Kind::heed)
         return (b.kind == Kind::signal || b.kind == Kind::heed) && a.kind != b.kind;
     return (a.kind == Kind::write || b.kind == Kind::write) && b.kind <= Kind::write;
@@ -37,6 +39,10 @@ void Scheduler::spawn(ActorId id, Task<void> task) {
 void Scheduler::kill(ActorId id) {
     alive_ &= ~bit(id);
     actors_[id.value].task = {};
+}
+
+void Scheduler::kill_all() {
+    for (std::size_t i = 0; i < kMaxActors; ++i) kill({static_cast<std::uint8_t>(i)});
 }
 
 void Scheduler::pause(std::coroutine_handle<> h, Ready ready, const void* context, Nanoseconds not_before) {

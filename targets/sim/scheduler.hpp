@@ -31,6 +31,8 @@ struct Touch {
         write,
         acquire,  ///< of a lock: races with other acquisitions
         release,  ///< orders what follows it, races with nothing
+        share,    ///< of a lock, beside others that share it: races with acquisitions only
+        unshare,  ///< as release, for acquisitions only
         signal,   ///< lets others go on that heed it: their order is no choice
         heed,
         begin,  ///< a step or DMA begins: its order against ends can be seen in the trace
@@ -77,6 +79,7 @@ class Scheduler {
     [[nodiscard]] bool alive(ActorId id) const { return (alive_ >> id.value & 1) != 0; }
     /// The actor is no more, wherever it stood. Not for the one that runs.
     void kill(ActorId id);
+    void kill_all();
     /// Micro-steps until none of these actors (a bit each) is left. Throws std::logic_error if they cannot go
     /// on.
     void run_until_gone(std::uint64_t actors);
@@ -108,24 +111,27 @@ class Scheduler {
     class Guard {
       public:
         Guard() = default;
-        Guard(Scheduler& s, Mutex& m) : scheduler_(&s), mutex_(&m) {}
-        Guard(Guard&& o) noexcept : scheduler_(o.scheduler_), mutex_(std::exchange(o.mutex_, nullptr)) {}
+        Guard(Scheduler& s, Mutex& m, bool shared) : scheduler_(&s), mutex_(&m), shared_(shared) {}
+        Guard(Guard&& o) noexcept
+            : scheduler_(o.scheduler_), mutex_(std::exchange(o.mutex_, nullptr)), shared_(o.shared_) {}
         Guard& operator=(Guard&& o) noexcept {
             std::swap(scheduler_, o.scheduler_);
             std::swap(mutex_, o.mutex_);
+            std::swap(shared_, o.shared_);
             return *this;
         }
         ~Guard() { unlock(); }
         void unlock() {
             if (mutex_ == nullptr) return;
             mutex_->holders_ = std::max(mutex_->holders_ - 1, 0);
-            scheduler_->touch(Touch::Kind::release, mutex_->id_);
+            scheduler_->touch(shared_ ? Touch::Kind::unshare : Touch::Kind::release, mutex_->id_);
             mutex_ = nullptr;
         }
 
       private:
         Scheduler* scheduler_ = nullptr;
         Mutex* mutex_ = nullptr;
+        bool shared_ = false;
     };
 
   private:
@@ -157,8 +163,8 @@ class Scheduler {
         bool shared;
         Guard await_resume() const {
             mutex.holders_ = shared ? mutex.holders_ + 1 : -1;
-            this->scheduler.touch(Touch::Kind::acquire, mutex.id_);
-            return Guard(this->scheduler, mutex);
+            this->scheduler.touch(shared ? Touch::Kind::share : Touch::Kind::acquire, mutex.id_);
+            return Guard(this->scheduler, mutex, shared);
         }
     };
 
@@ -170,6 +176,7 @@ class Scheduler {
 
     Decider& decider_;
     bool recording_;
+    std::vector<Touch> touched_;  ///< before the actors: those that are destroyed still let go of locks
     std::array<Actor, kMaxActors> actors_;
     std::uint64_t alive_ = 0;  ///< a bit an actor
     std::size_t current_ = 0;
@@ -177,7 +184,6 @@ class Scheduler {
     std::uint64_t micro_steps_ = 0;
     std::array<ActorId, kMaxActors> ready_;
     std::size_t ready_count_ = 0;
-    std::vector<Touch> touched_;
 };
 
 }  // namespace landfall::sim
