@@ -15,6 +15,10 @@ enum class Fault : unsigned {
     unmap_flush_next_page,
     unmap_flush_one_unit,
     unmap_flush_wrong_domain,
+    unmap_flush_unaligned,
+    unmap_flush_deferred,
+    unmap_flush_lost_units,
+    iotlb_forgets_permission,
     // the context cache and the IOTLB, on attach, replace and detach
     replace_context_cached,
     replace_alias_cached,
@@ -31,30 +35,43 @@ enum class Fault : unsigned {
     replace_by_second_ignored,
     attach_second_moves_group,
     attach_ignores_reserved,
+    replace_unlocked,
     // detach and destroy
     detach_leaves_translation,
     detach_blocks_siblings,
     detach_empties_domain,
+    detach_keeps_reserved,
+    close_keeps_attachment,
+    reset_leaves_blocked,
     destroy_while_attached,
     destroy_stays_busy,
+    destroy_empties_other,
+    destroy_ioas_in_use,
     // map and unmap
     map_stops_at_table,
     map_loses_read,
     map_loses_write,
     map_always_writable,
     map_shifts_past_huge,
+    map_huge_misaligned,
+    map_misses_new_domain,
     map_first_domain_only,
     map_ignores_reserved,
     map_over_existing,
+    map_auto_ignores_allowed,
+    map_file_from_start,
     hwpt_misses_first_area,
     unmap_first_domain_only,
     unmap_leaves_last_page,
     unmap_takes_neighbour,
     unmap_reports_too_much,
     unmap_cuts_mapping,
+    unmap_first_mapping_only,
+    unmap_frees_iova_early,
     // copy
     copy_from_start,
     copy_keeps_permission,
+    copy_ignores_permission,
     copy_shares_unmap,
     // books per device, as in the series of February 2023
     stale_bookkeeping,
@@ -63,8 +80,10 @@ enum class Fault : unsigned {
     dma_tail_lost,
     dma_doubled_late,
     dma_done_early,
+    dma_guesses_next_page,
     fault_wrong_device,
     fault_wrong_page,
+    fault_wrong_direction,
     fault_not_reported,
     fault_out_of_nothing,
     kernel_warns,
@@ -84,9 +103,10 @@ class FaultSet {
 
 struct FaultInfo {
     Fault fault;
-    std::string_view name;   ///< "unmap-without-flush"
-    std::string_view rules;  ///< ids of the rules that are to see it, the best first
-    std::string_view text;   ///< what goes wrong, one sentence
+    std::string_view name;         ///< "unmap-without-flush"
+    std::string_view rules;        ///< ids of the rules that are to see it, the best first
+    std::string_view text;         ///< what goes wrong, one sentence
+    std::string_view rig = "sim";  ///< one that ships and can show it
 };
 
 /// Every fault, in the order of the enum.

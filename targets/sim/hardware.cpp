@@ -125,6 +125,7 @@ std::optional<Leaf> IommuUnit::lookup(const ContextEntry& c, Iova iova) {
     if (!leaf) return std::nullopt;
     const auto size = leaf->huge ? kHugeSize : kPageSize;
     iotlb_.push_back({c.domain_id, {Iova{align_down(iova.value, size)}, size}, *leaf});
+    if (faults_.has(Fault::iotlb_forgets_permission)) iotlb_.back().leaf.access = {true, true};
     if (iotlb_.size() > kIotlbEntries) iotlb_.pop_front();
     return leaf;
 }

@@ -68,7 +68,8 @@ struct ContextEntry {
 /// One remapping unit. Its tables are in memory, its caches are its own.
 class IommuUnit {
   public:
-    IommuUnit(Scheduler& scheduler, std::uint64_t number) : scheduler_(scheduler), number_(number) {}
+    IommuUnit(Scheduler& scheduler, const FaultSet& faults, std::uint64_t number)
+        : scheduler_(scheduler), faults_(faults), number_(number) {}
 
     // -- tables in memory, written by the kernel
     void set_context(Bdf rid, const ContextEntry& entry);
@@ -108,6 +109,7 @@ class IommuUnit {
     [[nodiscard]] std::optional<Leaf> lookup(const ContextEntry& context, Iova iova);
 
     Scheduler& scheduler_;
+    const FaultSet& faults_;
     std::uint64_t number_;
     std::map<Bdf, ContextEntry> contexts_, context_cache_;
     std::deque<Cached> iotlb_;  ///< oldest first

@@ -66,9 +66,9 @@ std::optional<Iova> Ioas::choose(std::uint64_t length, std::uint64_t offset) con
     for (const auto start : starts) {
         const auto page = std::max(align_up(start.value, kPageSize), kPageSize);
         const IovaRange range{Iova{page + offset}, length};
-        const bool inside = allowed_.empty() || std::ranges::any_of(allowed_, [&](const IovaRange& a) {
-                                return a.contains(range);
-                            });
+        const bool inside =
+            allowed_.empty() || faults_.has(Fault::map_auto_ignores_allowed) ||
+            std::ranges::any_of(allowed_, [&](const IovaRange& a) { return a.contains(range); });
         if (inside && !reserved(range) && !occupied(range) && kAperture.contains(range)) return range.start;
     }
     return std::nullopt;
@@ -158,7 +158,8 @@ Errno Ioas::insert(std::optional<Iova>& iova, const std::vector<Piece>& pieces) 
         return e;
     }
     for (const auto& p : pieces) {
-        if (p.access.write && !p.writable_pages) return {EPERM};
+        if (p.access.write && !p.writable_pages && !faults_.has(Fault::copy_ignores_permission))
+            return {EPERM};
         if (page_offset(p) % alignment() != 0) return {EINVAL};
     }
     auto at = *iova;
@@ -186,7 +187,9 @@ Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
     books();
     if (!alive) co_return failed(ENOENT);
     const InCall in_call(calls);
-    const auto domains = co_await scheduler_.share(domains_lock_);
+    Scheduler::Guard domains;
+    if (!faults_.has(Fault::map_misses_new_domain)) domains = co_await scheduler_.share(domains_lock_);
+    const auto to_fill = domains_;
     const bool automatic = !iova;
     std::vector<Area> added;
     {
@@ -197,10 +200,10 @@ Task<Answer> Ioas::map(std::optional<Iova> iova, std::vector<Piece> pieces) {
         for (std::size_t i = 0; i < pieces.size(); ++i) added.push_back((it++)->second);
     }
     // Pages are pinned by the first domain: without one, nobody has looked at them yet.
-    const auto error = has_domains() ? refused_by_table(added) : Errno{};
+    const auto error = to_fill.empty() ? Errno{} : refused_by_table(added);
     for (std::size_t i = 0; i < added.size() && error.ok(); ++i) {
-        for (std::size_t d = 0; d < domains_.size(); ++d) {
-            co_await fill(added[i], *domains_[d]);
+        for (auto* domain : to_fill) {
+            co_await fill(added[i], *domain);
             if (faults_.has(Fault::map_first_domain_only)) break;
         }
     }
@@ -272,12 +275,14 @@ Task<Answer> Ioas::unmap(std::optional<IovaRange> range) {
             co_return failed(ENOENT);
         areas_.at(it->first).busy = true;
         const auto area = it->second;
+        if (faults_.has(Fault::unmap_frees_iova_early)) areas_.erase(area.range.start);
         guard.unlock();
         co_await empty(area);
         guard = co_await scheduler_.lock(iova_lock_);
         books();
-        areas_.erase(area.range.start);
+        if (!faults_.has(Fault::unmap_frees_iova_early)) areas_.erase(area.range.start);
         bytes += area.range.length;
+        if (faults_.has(Fault::unmap_first_mapping_only)) break;
         // What others have mapped meanwhile where it has been already stays.
         if (area.range.last() >= last) break;
         within = {area.range.last() + 1, last - area.range.last()};
@@ -308,6 +313,7 @@ Task<Errno> Ioas::add_domain(Domain& domain) {
         first = false;
         if (!missed) co_await fill(area, domain);
     }
+    books();
     domains_.push_back(&domain);
     co_return Errno{};
 }
@@ -315,8 +321,15 @@ Task<Errno> Ioas::add_domain(Domain& domain) {
 Task<> Ioas::remove_domain(Domain& domain) {
     const auto domains = co_await scheduler_.lock(domains_lock_);
     books();
+    const bool first = !domains_.empty() && domains_.front() == &domain;
     std::erase(domains_, &domain);
     co_await scheduler_.step();
+    clear_all(domain);
+    if (first && faults_.has(Fault::destroy_empties_other))
+        for (auto* other : domains_) clear_all(*other);
+}
+
+void Ioas::clear_all(Domain& domain) {
     scheduler_.touch(Touch::Kind::write, thing(Thing::translation, 256 + domain.table.id()));
     domain.table.clear_all();
 }

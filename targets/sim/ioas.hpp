@@ -74,6 +74,7 @@ class Ioas {
     [[nodiscard]] static Errno refused_by_table(const std::vector<Area>& areas);
     [[nodiscard]] Task<> fill(Area area, Domain& domain);
     [[nodiscard]] Task<> empty(Area area);
+    void clear_all(Domain& domain);
 
     Scheduler& scheduler_;
     IommuCore& core_;

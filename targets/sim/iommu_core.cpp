@@ -1,6 +1,8 @@
 #include "sim/iommu_core.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 namespace landfall::sim {
 
@@ -20,8 +22,10 @@ Task<> IommuCore::map(Domain& domain, Extent extent, bool huge_pages) {
             scheduler_.touch(Touch::Kind::write, thing(Thing::translation, 256 + domain.table.id()));
         }
         Leaf leaf{extent.memory.frame() + done / kPageSize, access, false};
-        leaf.huge = huge_pages && at.value % kHugeSize == 0 && leaf.frame % kHugePages == 0 &&
-                    extent.range.length - done >= kHugeSize;
+        const bool fits = leaf.frame % kHugePages == 0 || faults_.has(Fault::map_huge_misaligned);
+        leaf.huge =
+            huge_pages && at.value % kHugeSize == 0 && fits && extent.range.length - done >= kHugeSize;
+        if (leaf.huge) leaf.frame = align_down(leaf.frame, kHugePages);  // as the hardware reads it
         const bool past_boundary = at.value / kHugeSize != extent.range.start.value / kHugeSize;
         if (faults_.has(Fault::map_shifts_past_huge) && past_boundary && !leaf.huge) ++leaf.frame;
         domain.table.set(at, leaf);
@@ -42,10 +46,20 @@ Task<> IommuCore::clear(Domain& domain, IovaRange range) {
     }
 }
 
-Task<> IommuCore::flush(Domain& domain, IovaRange range) {
-    if (faults_.has(Fault::unmap_without_flush)) co_return;
+// What the flush is told, where it is told something wrong.
+IovaRange IommuCore::to_flush(IovaRange range) const {
     if (faults_.has(Fault::unmap_flush_first_page)) range.length = kPageSize;
     if (faults_.has(Fault::unmap_flush_next_page)) range.start = range.start + range.length;
+    if (faults_.has(Fault::unmap_flush_unaligned)) {
+        range.length = std::bit_ceil(range.length);
+        range.start = Iova{align_down(range.start.value, range.length)};
+    }
+    return range;
+}
+
+Task<> IommuCore::flush(Domain& domain, IovaRange range) {
+    if (faults_.has(Fault::unmap_without_flush)) co_return;
+    range = to_flush(range);
     const unsigned wrong = faults_.has(Fault::unmap_flush_wrong_domain) ? 1 : 0;
     // The list may change while this waits, so it is not iterated by reference.
     scheduler_.touch(Touch::Kind::read, thing(Thing::books, 0));
@@ -65,7 +79,9 @@ Task<> IommuCore::unmap(Domain& domain, IovaRange range) {
         co_return;
     }
     co_await clear(domain, range);
-    co_await flush(domain, range);
+    if (!faults_.has(Fault::unmap_flush_deferred)) co_return co_await flush(domain, range);
+    const auto last = std::exchange(deferred_, Deferred{&domain, range});
+    if (last.domain != nullptr) co_await flush(*last.domain, last.range);
 }
 
 // ---- who is translated through what
@@ -93,6 +109,7 @@ void IommuCore::drop_domain_id(Domain& domain, IommuUnit& unit) {
     const auto on = std::ranges::find(domain.units, &unit, &Domain::OnUnit::unit);
     if (on == domain.units.end() || --on->devices > 0) return;
     std::erase_if(used_ids_, [&](const Used& u) { return u.unit == &unit && u.domain_id == on->domain_id; });
+    if (faults_.has(Fault::unmap_flush_lost_units)) return domain.units.clear();
     domain.units.erase(on);
 }
 
@@ -101,7 +118,7 @@ void IommuCore::drop_domain_id(Domain& domain, IommuUnit& unit) {
 Task<> IommuCore::block(Device& device, bool replaced) {
     auto& unit = *device.unit;
     const auto on = std::ranges::find(device.domain->units, &unit, &Domain::OnUnit::unit);
-    const auto domain_id = on->domain_id;
+    const auto domain_id = on == device.domain->units.end() ? 0 : on->domain_id;  // the list may be wrong
     const auto entries = device.entries();
     for (std::size_t i = 0; i < device.entry_count(); ++i) {
         const bool alias = i == 1;
@@ -123,7 +140,7 @@ Task<> IommuCore::block(Device& device, bool replaced) {
         unit.flush_iotlb(domain_id, std::nullopt);
         co_await unit.drain();
     }
-    drop_domain_id(*device.domain, unit);
+    if (device.domain != nullptr) drop_domain_id(*device.domain, unit);  // or somebody else has, unlocked
     device.domain = nullptr;
 }
 
@@ -143,8 +160,9 @@ Task<> IommuCore::move_device(Device& device, Domain* to) {
 }
 
 Task<> IommuCore::move_group(Group& group, Domain* to, const Device& caller) {
-    const auto guard = co_await scheduler_.lock(group.mutex);
+    Scheduler::Guard guard;
     const bool replaces = to != nullptr && caller.domain != nullptr;
+    if (!replaces || !faults_.has(Fault::replace_unlocked)) guard = co_await scheduler_.lock(group.mutex);
     for (auto* member : group.members) {
         if (replaces && member != &caller && faults_.has(Fault::replace_moves_caller_only)) continue;
         if (replaces && group.members.size() > 1 && member == group.members.back() &&

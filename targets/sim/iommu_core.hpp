@@ -73,6 +73,7 @@ class IommuCore {
 
   private:
     [[nodiscard]] Task<> clear(Domain& domain, IovaRange range);
+    [[nodiscard]] IovaRange to_flush(IovaRange range) const;
     [[nodiscard]] Task<> flush(Domain& domain, IovaRange range);
     [[nodiscard]] Task<> block(Device& device, bool replaced);
     [[nodiscard]] unsigned take_domain_id(Domain& domain, IommuUnit& unit);
@@ -86,6 +87,11 @@ class IommuCore {
         unsigned domain_id;
     };
     std::vector<Used> used_ids_;
+    struct Deferred {
+        Domain* domain = nullptr;
+        IovaRange range;
+    };
+    Deferred deferred_;  ///< unmap_flush_deferred: not flushed yet
 };
 
 }  // namespace landfall::sim

@@ -95,8 +95,9 @@ Task<Answer> Iommufd::destroy(Ioas& ioas) {
     if (!ioas.alive) co_return failed(ENOENT);
     ioas.books();
     if (ioas.calls > 0) co_return failed(EBUSY);
-    if (std::ranges::any_of(hwpts_, [&](const auto& h) { return h->alive && h->ioas == &ioas; }))
-        co_return failed(EBUSY);
+    const bool used =
+        std::ranges::any_of(hwpts_, [&](const auto& h) { return h->alive && h->ioas == &ioas; });
+    if (used && !faults_.has(Fault::destroy_ioas_in_use)) co_return failed(EBUSY);
     ioas.alive = false;
     co_return Answer{};
 }
@@ -158,7 +159,8 @@ Task<> Iommufd::switch_books(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused) {
 // iommufd_device_do_replace(): nothing to do if the group is there; else all members' reserved ranges, then
 // the group.
 Task<Errno> Iommufd::do_replace(Bound& b, Hwpt& to, std::vector<Hwpt*>& unused) {
-    const auto guard = co_await scheduler_.lock(b.group->lock);
+    Scheduler::Guard guard;
+    if (!faults_.has(Fault::replace_unlocked)) guard = co_await scheduler_.lock(b.group->lock);
     books();
     auto& group = *b.group;
     if (!group.attached.contains(b.device)) co_return Errno{EINVAL};
@@ -267,7 +269,7 @@ Task<Answer> Iommufd::do_detach(Bound& b) {
         auto& hwpt = *b.books;
         group.attached.erase(&device);
         b.books = nullptr;
-        hwpt.ioas->release(device);
+        if (!faults_.has(Fault::detach_keeps_reserved)) hwpt.ioas->release(device);
         const bool last = group.attached.empty();
         if (last || faults_.has(Fault::detach_blocks_siblings)) {
             if (last) group.hwpt = nullptr;
@@ -281,8 +283,8 @@ Task<Answer> Iommufd::do_detach(Bound& b) {
     co_return Answer{};
 }
 
-// ---- open, close
-// ----------------------------------------------------------------------------------------------
+// ---- open, close, reset
+// ---------------------------------------------------------------------------------------
 
 Task<Answer> Iommufd::open(Device& device) {
     auto& b = bound(device);
@@ -303,9 +305,19 @@ Task<Answer> Iommufd::close(Device& device) {
     if (!b.open) co_return failed(EBADF);
     device.bus_master = false;
     scheduler_.touch(Touch::Kind::write, device.thing);
-    const auto detached = co_await do_detach(b);
+    if (!faults_.has(Fault::close_keeps_attachment)) static_cast<void>(co_await do_detach(b));
     b.open = false;
-    co_return detached;
+    co_return Answer{};
+}
+
+// Translation is the same afterwards: drivers/iommu/iommu.c:4034-4094 blocks a device with ATS, and
+// :4133-4222 gives it its domain back.
+Task<Answer> Iommufd::reset(Device& device) {
+    co_await scheduler_.step();
+    scheduler_.touch(Touch::Kind::write, device.thing);
+    if (!device.bus_master) co_return failed(EBADF);
+    if (faults_.has(Fault::reset_leaves_blocked)) co_await core_.move_device(device, nullptr);
+    co_return Answer{};
 }
 
 }  // namespace landfall::sim

@@ -43,6 +43,8 @@ class Iommufd {
     [[nodiscard]] Task<Answer> destroy(Ioas& ioas);
     [[nodiscard]] Task<Answer> open(Device& device);
     [[nodiscard]] Task<Answer> close(Device& device);
+    /// VFIO_DEVICE_RESET.
+    [[nodiscard]] Task<Answer> reset(Device& device);
 
   private:
     struct IommufdGroup {

@@ -31,7 +31,8 @@ Machine::Machine(const Config& config, Decider& decider, OnEvent on_event)
       iommufd_(scheduler_, config_.faults,
                [this](std::string text) { on_event_(KernelEvent{std::move(text)}); }),
       leftovers_(config_.functions.size()) {
-    for (unsigned i = 0; i < kMaxUnits; ++i) units_.push_back(std::make_unique<IommuUnit>(scheduler_, i));
+    for (unsigned i = 0; i < kMaxUnits; ++i)
+        units_.push_back(std::make_unique<IommuUnit>(scheduler_, config_.faults, i));
     for (const auto& f : config_.functions) {
         auto group = std::ranges::find(groups_, f.group, &Group::number);
         if (group == groups_.end()) group = groups_.emplace(groups_.end(), f.group);
@@ -65,6 +66,7 @@ void Machine::report_fault(const Device& device, Iova iova, Access access, std::
     if (config_.faults.has(Fault::fault_wrong_device))
         requester = devices_[(number(device) + 1) % devices_.size()].requester();
     if (config_.faults.has(Fault::fault_wrong_page)) iova = iova + 16 * kPageSize;
+    if (config_.faults.has(Fault::fault_wrong_direction)) access = access.write ? kRead : kWrite;
     scheduler_.touch(Touch::Kind::write, thing(Thing::log, 0));
     on_event_(FaultEvent{requester, access, Iova{align_down(iova.value, kPageSize)}, reason});
 }
@@ -81,7 +83,15 @@ Task<Machine::Reached> Machine::reach(Device& device, Iova iova, Access access) 
     }
     const InFlight request(*device.unit);
     co_await scheduler_.step();
-    co_return Reached{true, memory_.at(*translation.frame, iova.value % kPageSize)};
+    co_return Reached{true, memory_.at(*translation.frame, iova.value % kPageSize), *translation.frame};
+}
+
+// The next request of a DMA, the last one of which came to `before`.
+Task<Machine::Reached> Machine::go_on(Device& device, Iova iova, Access access, Reached before) {
+    const bool guesses = config_.faults.has(Fault::dma_guesses_next_page);
+    if (!guesses || !before.ok || iova.value % kPageSize != 0) co_return co_await reach(device, iova, access);
+    co_await scheduler_.step();
+    co_return Reached{true, memory_.at(before.frame + 1, 0), before.frame + 1};
 }
 
 Task<> Machine::leftovers(Device& device) {
@@ -100,28 +110,29 @@ Task<bool> Machine::payload(Device& device, const DmaRequest& r, Landing& landin
     const auto destination = r.target.value_or(r.range.start);
     Track from, lands;
     bool ok = true;
+    Reached read, written;
     for (std::uint64_t done = 0; done < r.range.length;) {
         const Iova source = r.range.start + done, to = destination + done;
         auto length = std::min(r.range.length - done, kPayload);
         if (reads) length = std::min(length, kPageSize - source.value % kPageSize);
         if (writes) length = std::min(length, kPageSize - to.value % kPageSize);
         const bool last = done + length == r.range.length;
-        std::optional<Span> read, written;
+        std::optional<Span> from_here, to_here;
         if (ok && reads) {
-            const auto reached = co_await reach(device, source, kRead);
-            ok = reached.ok;
-            read = reached.place;
+            read = co_await go_on(device, source, kRead, read);
+            ok = read.ok;
+            from_here = read.place;
         }
         const bool late = last && config_.faults.has(Fault::dma_done_early);
         const bool skip = lost || late || (last && done > 0 && config_.faults.has(Fault::dma_tail_lost));
         if (ok && writes && !skip) {
-            const auto reached = co_await reach(device, to, kWrite);
-            ok = reached.ok;
-            written = reached.place;
+            written = co_await go_on(device, to, kWrite, written);
+            ok = written.ok;
+            to_here = written.place;
         }
         // What a copy carried is known only from where it landed.
-        from.add(length, writes && !written ? std::nullopt : read);
-        lands.add(length, written);
+        from.add(length, writes && !to_here ? std::nullopt : from_here);
+        lands.add(length, to_here);
         if (writes && ok && (late || (last && config_.faults.has(Fault::dma_doubled_late))))
             leftovers_[number(device)] = Leftover{to, length, lands};
         done += length;

@@ -78,8 +78,10 @@ class Machine {
     };
     struct Reached {
         bool ok = false;
-        std::optional<Span> place;
+        std::optional<Span> place;  ///< nullopt: memory that is nobody's
+        Frame frame = 0;
     };
+    [[nodiscard]] Task<Reached> go_on(Device& device, Iova iova, Access access, Reached before);
     [[nodiscard]] Task<Reached> reach(Device& device, Iova iova, Access access);
     [[nodiscard]] Task<bool> payload(Device& device, const DmaRequest& request, Landing& landing, bool lost);
     [[nodiscard]] Task<> leftovers(Device& device);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "landfall/validate.hpp"
 
@@ -14,8 +13,6 @@ constexpr std::uint64_t kViewBytes = 64;
 constexpr std::uint64_t kLongestDma = 64U << 10;
 constexpr std::string_view kBeaconPrefix = "beacon.";
 constexpr const char* kFeatures[] = {"map-file", "huge-buffers", "kernel-log", "reset", "every-fault"};
-
-Answer failed(int error) { return Answer{{error}, std::nullopt, {}}; }
 
 Line fact_line(Fact fact) {
     Line line;
@@ -234,8 +231,8 @@ Task<Outcome> Play::make_hwpt(const landfall::Hwpt& step) {
 Task<Outcome> Play::map(const Map& step) {
     const auto* block = machine_.memory().find(step.memory.buffer);
     const auto span = step.memory.span.value_or(BufferSlice::Span{0, block->size});
-    std::vector<Piece> pieces{
-        {{block, block->skew + span.offset}, span.length, step.access, step.access.write}};
+    const auto offset = step.file && config_.faults.has(Fault::map_file_from_start) ? 0 : span.offset;
+    std::vector<Piece> pieces{{{block, block->skew + offset}, span.length, step.access, step.access.write}};
     co_return co_await ioas(step.ioas).map(step.iova, std::move(pieces));
 }
 
@@ -257,9 +254,7 @@ Task<Outcome> Play::control(const DeviceControl& step) {
         case DeviceControl::Verb::close: co_return co_await kernel.close(d);
         case DeviceControl::Verb::reset: break;
     }
-    co_await machine_.scheduler().step();
-    machine_.scheduler().touch(Touch::Kind::write, d.thing);
-    if (!d.bus_master) co_return failed(EBADF);
+    if (const auto answer = co_await kernel.reset(d); !answer.error.ok()) co_return answer;
     machine_.scheduler().kill(ActorId::dma(machine_.number(d)));
     if (const auto flight = flights_.find(step.device); flight != flights_.end()) flight->second.done = true;
     co_return Answer{};
