@@ -119,14 +119,17 @@ class Accountant {
         return Fate::missing;
     }
 
-    // A copy of bytes onto themselves changes nothing that could be seen.
+    // A copy of bytes onto themselves changes nothing that could be seen, nor need one whose source another device
+    // writes meanwhile: it may write there what stands at the target.
     bool onto_itself(const Piece& piece, const Backing& memory) const {
         const auto from = read_by(request_), to = written(request_);
         if (!from || !to || !piece.access.write) return false;
         const auto source = from->start + (piece.iova.start - to->start);
         return std::ranges::any_of(out_.read.stretches, [&](const Stretch& s) {
             return s.range.contains({source, piece.iova.length}) &&
-                   std::ranges::any_of(s.candidates, [&](const Candidate& c) { return leads_to(c, source, memory); });
+                   std::ranges::any_of(s.candidates, [&](const Candidate& c) {
+                       return leads_to(c, source, memory) || contested_(c.at(source), piece.iova.length);
+                   });
         });
     }
 
