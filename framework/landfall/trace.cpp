@@ -3,9 +3,8 @@
 #include <sstream>
 
 namespace landfall {
-namespace {
 
-bool stream(std::istream& in, const std::string& file, const std::function<void(const Line&)>& take) {
+bool read_trace(std::istream& in, const std::string& file, const std::function<void(const Line&)>& take) {
     LineReader reader(in, file);
     std::string text;
     while (reader.next(text)) {
@@ -15,17 +14,15 @@ bool stream(std::istream& in, const std::string& file, const std::function<void(
     return false;
 }
 
-}  // namespace
-
 bool read_trace(const std::string& path, const std::function<void(const Line&)>& take) {
     const auto in = open_text(path);
-    return stream(*in, path == "-" ? "<stdin>" : path, take);
+    return read_trace(*in, path == "-" ? "<stdin>" : path, take);
 }
 
 Trace Trace::parse(std::string_view text, std::string file) {
     Trace t{std::move(file), {}, false};
     std::istringstream in{std::string(text)};
-    t.cut = stream(in, t.file, [&t](const Line& line) { t.lines.push_back(line); });
+    t.cut = read_trace(in, t.file, [&t](const Line& line) { t.lines.push_back(line); });
     return t;
 }
 
