@@ -24,6 +24,16 @@ std::uint64_t stamp_of(std::uint64_t sequence, std::uint64_t index) {
     return z ^ (z >> 31U);
 }
 
+// The sequence of a stamp: stamp_of() backwards. The factors are the inverses modulo 2^64 of those above.
+std::uint64_t sequence_of(std::uint64_t z) {
+    z ^= z >> 31U ^ z >> 62U;
+    z *= 0x319642b2d24d8ec3U;
+    z ^= z >> 27U ^ z >> 54U;
+    z *= 0x96de1b173f119089U;
+    z ^= z >> 30U ^ z >> 60U;
+    return (z - 0x9e3779b97f4a7c15U) >> 28U;
+}
+
 std::uint64_t load_word(const std::byte* at) {
     auto* word = const_cast<std::uint64_t*>(reinterpret_cast<const std::uint64_t*>(at));
     return std::atomic_ref(*word).load(std::memory_order_relaxed);
@@ -113,6 +123,10 @@ Memory Arena::memory(const BufferSlice& slice, bool file) const {
 // page. A word counts if it carries the DMA's stamp or, as `changes` says, if it is not what it was.
 void Arena::mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
                       std::uint64_t count, std::uint64_t page_word, const Changes& changes) const {
+    const auto changed = [&](std::uint64_t value, std::uint64_t before) {
+        return changes.count && value != before &&
+               std::ranges::find(changes.others, sequence_of(value)) == changes.others.end();
+    };
     const auto note = [&](std::uint64_t i, Block& b, std::uint64_t at) {
         (marks[i].block == nullptr ? marks : second)[i] = {&b, at};
     };
@@ -123,7 +137,7 @@ void Arena::mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t
                 if (!thorough && b->load(base) != words[first]) continue;
                 for (std::uint64_t i = 0; i < count; ++i) {
                     const auto value = b->load(base + i);
-                    if (value == words[first + i] || (changes.count && thorough && value != b->shadow[base + i]))
+                    if (value == words[first + i] || (thorough && changed(value, b->shadow[base + i])))
                         note(first + i, *b, base + i);
                 }
             }

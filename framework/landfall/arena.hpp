@@ -42,7 +42,8 @@ class Arena {
     /// Whether a word that changed is a DMA's although it carries none of its stamps.
     struct Changes {
         bool count = false;
-        bool keep = false;  ///< what is found stays as it is, until restamp()
+        std::span<const std::uint64_t> others;  ///< sequences of other DMAs: their stamps are theirs
+        bool keep = false;                      ///< what is found stays as it is, until restamp()
     };
     /// Where the bytes of a DMA write to `iova` went. What is found becomes the known content, and what it did not carry
     /// gives way to fresh stamps.

@@ -71,6 +71,10 @@ void Lane::start(const DmaRequest& request) {
     Flight flight{request, arena_.next_sequence(), {}, false, 0, false};
     flight.began_alone = ++bustle_.flying == 1;
     flight.nth = ++bustle_.started;
+    {
+        const std::lock_guard lock(bustle_.mutex);
+        bustle_.open.push_back(flight.sequence);
+    }
     const auto copy = prepare(request, flight.sequence);
     flight.begin = target_.now();
     if (!ready_) ready_ = engine_->reset();
@@ -90,8 +94,19 @@ Lane::Done Lane::wait() {
     // Only now is the device certain to be done with this DMA, whatever it reported.
     Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, target_.now()}};
     look(flight, done.landing);
+    {
+        const std::lock_guard lock(bustle_.mutex);
+        std::erase(bustle_.open, flight.sequence);
+    }
     --bustle_.flying;
     return done;
+}
+
+std::vector<std::uint64_t> Lane::others_than(const Flight& flight) const {
+    const std::lock_guard lock(bustle_.mutex);
+    auto out = bustle_.open;
+    std::erase(out, flight.sequence);
+    return out;
 }
 
 bool Lane::alone(const Flight& flight) const {
@@ -107,27 +122,31 @@ void Lane::look(const Flight& flight, Landing& landing) {
     }
     if (r.verb == DmaRequest::Verb::write) {
         const bool alone = this->alone(flight);
-        auto found = arena_.landed(out_.memory.first(length), r.range.start, {alone, false});
+        auto found = arena_.landed(out_.memory.first(length), r.range.start, {alone, {}, false});
         landing.lands = std::move(found.places);
         const auto gap = [](const Segment& s) { return !s.place.has_value(); };
         if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
         landing.also = std::move(found.also);
         return;
     }
-    // What a copy carried is known only from where it landed: the words that changed. Among other DMA they may be
-    // another's, and are left to a sweep. Its own stamps stand nowhere.
-    landing.lands = {Segment{}};
-    if (!alone(flight)) {
-        bustle_.doubtful = true;
-        return;
-    }
+    // What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
     std::vector<std::byte> nowhere(length);
     Arena::stamp(nowhere, flight.sequence);
-    auto found = arena_.landed(nowhere, *r.target, {true, true});
+    const auto others = others_than(flight);
+    auto found = arena_.landed(nowhere, *r.target, {true, others, true});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);
     if (landing.lands.size() == 1 && !landing.lands[0].place) return;
     landing.from = arena_.origin(arena_.content(landing.lands, length), r.range.start, landing.lands);
+    // Among other DMA, changed words that are no copy of anything may be another device's: they are left to a sweep.
+    const auto unknown = [](const Segment& s) { return !s.place.has_value(); };
+    if (!alone(flight) && std::ranges::any_of(landing.from, unknown)) {
+        bustle_.doubtful = true;
+        landing.from.clear();
+        landing.also.clear();
+        landing.lands = {Segment{}};
+        return;
+    }
     arena_.restamp(landing.lands);
     arena_.restamp(landing.also);
 }

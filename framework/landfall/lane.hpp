@@ -4,8 +4,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "landfall/arena.hpp"
 #include "landfall/target.hpp"
@@ -18,6 +20,8 @@ struct Bustle {
     std::atomic<int> flying{0};
     std::atomic<std::uint64_t> started{0};
     std::atomic<bool> doubtful{false};
+    std::mutex mutex;
+    std::vector<std::uint64_t> open;  ///< sequence numbers of DMAs whose landing was not looked for yet
 };
 
 class Lane {
@@ -69,6 +73,7 @@ class Lane {
     void look(const Flight& flight, Landing& landing);
     /// No other DMA was under way at any time of this one, and none before has left bytes nobody accounts for.
     [[nodiscard]] bool alone(const Flight& flight) const;
+    [[nodiscard]] std::vector<std::uint64_t> others_than(const Flight& flight) const;
 
     Target& target_;
     DeviceId device_;
