@@ -30,8 +30,10 @@ class Generator {
 
     Scenario run() {
         begin();
-        const auto most = draft_.lines.size() + below(options_.most_steps + 1);
-        for (std::size_t n = 0; n < options_.most_steps && draft_.lines.size() < most; ++n) move(0);
+        choices_.extend(0, options_.most_steps, [this, first = draft_.lines.size()] {
+            move(0);
+            return draft_.lines.size() - first;
+        });
         last_look();
         return {"<generated>", with_requirements()};
     }
@@ -44,6 +46,15 @@ class Generator {
 
     // ---- decisions
     std::uint64_t below(std::uint64_t n) { return choices_.below(n); }
+    template <class Part>
+    void repeat(std::uint64_t least, std::uint64_t most, Part part) {
+        std::uint64_t n = 0;
+        choices_.extend(least, most, [&] {
+            part();
+            return ++n;
+        });
+        for (; n < least; ++n) part();  // whoever chooses himself may have stopped short
+    }
     bool rarely(std::uint64_t n) { return below(n) == n - 1; }
     bool mostly(std::uint64_t n) { return !rarely(n); }
     template <class List>
@@ -103,11 +114,11 @@ class Generator {
     void begin() {
         for (auto n = 3 + below(3); n > 0; --n)
             spots_.push_back(rarely(3) ? kIdentity + kPageSize * below(kIdentityPages) : one_of(kSpots));
-        for (auto n = 2 + below(2); n > 0; --n) buffer();
-        for (auto n = 1 + below(3); n > 0; --n) ioas();
+        repeat(2, 3, [this] { buffer(); });
+        repeat(1, 3, [this] { ioas(); });
         for (auto& space : draft_.spaces) {
-            for (auto n = 1 + below(3); n > 0; --n) map(space);
-            for (auto n = below(3); n > 0; --n) hwpt(space);
+            repeat(1, 3, [&] { map(space); });
+            repeat(0, 2, [&] { hwpt(space); });
         }
         for (auto& d : draft_.devices)
             if (mostly(4)) attach(d, *target());

@@ -21,8 +21,8 @@ struct GenerateOptions {
 };
 
 /// A scenario that Scenario::parse() takes, of valid requests and of ones the kernel must refuse. It holds no
-/// expectations: what is right is the checker's business. Every decision is one call of choices.below(), and
-/// where all are 0 the scenario is the simplest there is. It runs on a real kernel, too: a name is not used
+/// expectations: what is right is the checker's business. Every decision is asked of `choices`, and where all
+/// are 0 the scenario is the simplest there is. It runs on a real kernel, too: a name is not used
 /// once its id may have been given to something else, no DMA is asked of a closed device, none is aimed at
 /// the interrupt window.
 [[nodiscard]] Scenario generate(Choices& choices, const GenerateOptions& options = {});

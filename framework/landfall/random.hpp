@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace landfall {
 
@@ -11,6 +12,14 @@ class Choices {
     virtual ~Choices() = default;
     /// A number in [0, n); n > 0. Small numbers are to lead to simple things.
     [[nodiscard]] virtual std::uint64_t below(std::uint64_t n) = 0;
+    /// Makes something of parts whose choices belong together: calls `part`, which returns how long it is by now, until
+    /// that is what was chosen, from `least` to `most`; `most` times at the most. Who wants a say about single parts,
+    /// such as to leave one out, does it his own way within these limits.
+    virtual void extend(std::uint64_t least, std::uint64_t most, const std::function<std::uint64_t()>& part) {
+        const auto chosen = least + below(most - least + 1);
+        std::uint64_t length = 0;
+        for (std::uint64_t n = 0; n < most && length < chosen; ++n) length = part();
+    }
 };
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).

@@ -31,9 +31,7 @@ std::vector<std::string> features_in(const std::vector<Line>& head) {
 class SimPlayer final : public Player {
   public:
     SimPlayer(RigFile file, const RigOptions& boot, CheckOptions check)
-        : file_(std::move(file)), config_(sim_config(file_)), check_(std::move(check)) {
-        for (const auto& name : boot.faults) config_.faults.add(sim::fault_named(name));
-    }
+        : file_(std::move(file)), config_(sim_config(file_, boot.faults)), check_(std::move(check)) {}
 
     [[nodiscard]] const RigFile& file() const override { return file_; }
     [[nodiscard]] bool deterministic() const override { return true; }

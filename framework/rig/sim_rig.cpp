@@ -1,7 +1,10 @@
 #include "rig/sim_rig.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "landfall/error.hpp"
 #include "sim/random_decider.hpp"
 
 namespace landfall {
@@ -36,7 +39,9 @@ class SimSession final : public Session {
 
 }  // namespace
 
-sim::Config sim_config(const RigFile& file) {
+sim::Config sim_config(const RigFile& file, const std::vector<std::string>& faults) {
+    if (file.kind != RigFile::Kind::sim)
+        throw LabError(fmt::format("{} is no simulated rig", file.name), "a rig file of kind sim, such as sim");
     sim::Config config;
     for (const auto& f : file.functions) {
         const auto in = std::ranges::find_if(
@@ -44,13 +49,12 @@ sim::Config sim_config(const RigFile& file) {
         const auto group = static_cast<std::uint32_t>(1 + (in - file.groups.begin()));
         config.functions.push_back({f.name, f.bdf, group, f.alias, f.unit});
     }
+    for (const auto& name : faults) config.faults.add(sim::fault_named(name));
     return config;
 }
 
 SimRig::SimRig(RigFile file, const RigOptions& options)
-    : file_(std::move(file)), config_(sim_config(file_)), seed_(options.seed) {
-    for (const auto& name : options.faults) config_.faults.add(sim::fault_named(name));
-}
+    : file_(std::move(file)), config_(sim_config(file_, options.faults)), seed_(options.seed) {}
 
 std::unique_ptr<Session> SimRig::session(const std::vector<std::string>& devices) {
     static_cast<void>(chosen_functions(file_, devices));  // refuses names it does not have

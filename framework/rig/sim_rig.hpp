@@ -22,7 +22,8 @@ class SimRig final : public Rig {
     std::uint64_t seed_;
 };
 
-/// The machine a rig file of kind sim describes.
-[[nodiscard]] sim::Config sim_config(const RigFile& file);
+/// The machine a rig file of kind sim describes, getting wrong what is named. Throws LabError for a rig of another
+/// kind, TextError for an unknown fault.
+[[nodiscard]] sim::Config sim_config(const RigFile& file, const std::vector<std::string>& faults);
 
 }  // namespace landfall

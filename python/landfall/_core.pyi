@@ -65,6 +65,14 @@ class BufferSlice:
     @property
     def span(self) -> Optional[BufferSlice.Span]: ...
 
+class Choices:
+    """Where arbitrary decisions come from; to be subclassed."""
+    def __init__(self) -> None: ...
+    def below(self, n: int) -> int:
+        """A number in [0, n). Small ones lead to simple things."""
+    def extend(self, least: int, most: int, part: Callable[[], int]) -> None:
+        """Calls part() until the length it returns is a chosen one, at most `most` times."""
+
 class Destroy:
     """Destroys an IOAS or HWPT."""
     @property
@@ -137,6 +145,23 @@ class EndFact:
     @property
     def steps(self) -> int: ...
 
+class Explored:
+    """How far an exploration came."""
+    @property
+    def complete(self) -> bool:
+        """Exhaustive: there are no others."""
+    @property
+    def cut(self) -> int:
+        """Exhaustive: given up, for another covers them."""
+    @property
+    def distinct(self) -> int:
+        """That differ in more than the order of steps that do not touch each other."""
+    @property
+    def micro_steps(self) -> int: ...
+    @property
+    def schedules(self) -> int:
+        """That ran to their end."""
+
 class FaultEvent:
     """The IOMMU says it blocked a DMA."""
     @property
@@ -148,10 +173,50 @@ class FaultEvent:
     @property
     def requester(self) -> str: ...
 
+class FaultInfo:
+    """Something a simulated rig can get wrong on purpose."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def rules(self) -> str:
+        """Those that are to see it, the best first."""
+    @property
+    def text(self) -> str:
+        """What goes wrong."""
+
+class GenerateOptions:
+    """What a generated scenario may be made of."""
+    def __init__(self, *, groups: list[list[str]] = [['a', 'b'], ['c']], features: list[str] = ['map-file', 'huge-buffers', 'reset'], most_steps: int = 40, lanes: bool = True, background: bool = True) -> None: ...
+    @property
+    def background(self) -> bool:
+        """start/wait and pump/halt around other steps."""
+    @property
+    def features(self) -> list[str]:
+        """What the rig has; the rest is not used."""
+    @property
+    def groups(self) -> list[list[str]]:
+        """Devices, group by group."""
+    @property
+    def lanes(self) -> bool:
+        """Blocks of steps that run side by side."""
+    @property
+    def most_steps(self) -> int:
+        """About; the objects a scenario begins with come on top."""
+
 class Halt:
     """Ends a pump."""
     @property
     def device(self) -> str: ...
+
+class History:
+    """What became of one interleaving."""
+    @property
+    def schedule(self) -> str:
+        """For replay(); empty if `seed` says which it is."""
+    @property
+    def seed(self) -> int: ...
+    @property
+    def trace(self) -> Trace: ...
 
 class Hwpt:
     """An explicit hardware page table of an IOAS."""
@@ -277,15 +342,35 @@ class Option:
     @property
     def ioas(self) -> str: ...
 
+class Player:
+    """Plays scenario after scenario on one rig and judges each at once."""
+    def features(self) -> list[str]:
+        """The optional features of the rig."""
+    def play(self, scenario: Scenario, seed: int = 1, on_line: Optional[Callable[[Line], None]] = None) -> Verdict:
+        """One history; `seed` says which, on a simulated rig."""
+
 class Pump:
     """Repeats a DMA in the background."""
     @property
     def request(self) -> DmaRequest: ...
 
+class Random(Choices):
+    """The same numbers for the same seed on every machine."""
+    def __init__(self, seed: int) -> None: ...
+
 class Ranges:
     """Asks which IOVAs can be mapped."""
     @property
     def ioas(self) -> str: ...
+
+class Rate:
+    """How often something that is left to chance fails."""
+    def at_least(self, confidence: float) -> float:
+        """The probability that is not undercut, with this confidence."""
+    @property
+    def failures(self) -> int: ...
+    @property
+    def runs(self) -> int: ...
 
 class Require:
     """What the rig must have."""
@@ -310,6 +395,12 @@ class ReservedFact:
 
 class RigFile:
     """What a rig file says."""
+    class Kind:
+        qemu: ClassVar[RigFile.Kind]
+        local: ClassVar[RigFile.Kind]
+        sim: ClassVar[RigFile.Kind]
+        @property
+        def name(self) -> str: ...
     @property
     def functions(self) -> list[RigFunction]: ...
     @property
@@ -318,6 +409,8 @@ class RigFile:
     def iommu(self) -> str: ...
     @property
     def kernel(self) -> str: ...
+    @property
+    def kind(self) -> RigFile.Kind: ...
     @property
     def name(self) -> str: ...
     @property
@@ -381,6 +474,30 @@ class Segment:
     @property
     def place(self) -> Optional[BufferSlice]:
         """None: nowhere the lab can see."""
+
+class ShrinkResult:
+    """What is left of a scenario that fails."""
+    @property
+    def after(self) -> Optional[Rate]: ...
+    @property
+    def before(self) -> Optional[Rate]:
+        """Where failing is left to chance."""
+    @property
+    def runs(self) -> int: ...
+    @property
+    def scenario(self) -> Scenario: ...
+    @property
+    def seed(self) -> int:
+        """Of a history of it that fails."""
+    @property
+    def trace(self) -> Trace:
+        """Of that history."""
+    @property
+    def tried(self) -> int:
+        """Scenarios."""
+    @property
+    def violation(self) -> Violation:
+        """Of the scenario made small."""
 
 class Sighting:
     """The IOAS a device's DMA was found to go through."""
@@ -531,7 +648,7 @@ class Wait:
 
 class _RigHandle:
     """A running machine."""
-    def __init__(self, name_or_path: str, kernel: str = '', kernel_args: str = '', log: Optional[Callable[[str], None]] = None) -> None: ...
+    def __init__(self, name_or_path: str, kernel: str = '', kernel_args: str = '', seed: int = 1, faults: list[str] = [], log: Optional[Callable[[str], None]] = None) -> None: ...
     def check(self) -> list[str]:
         """One line a problem; empty if its verdicts can be trusted."""
     def close(self) -> None:
@@ -558,6 +675,27 @@ def check(trace: Trace, model: str = 'iommufd', known: list[Known] = [], max_vio
 def explain(trace: Trace, violation: Violation, color: bool = False, width: int = 100) -> str:
     """One violation, told to a person."""
 
+def explore(scenario: Scenario, see: Callable[[History], bool], rig: str = 'sim', faults: list[str] = [], schedules: int = 1000, seed: int = 1, exhaustive: bool = False, burst: int = 4) -> Explored:
+    """Plays the scenario in one interleaving after the other, at most `schedules`, while `see` says True."""
+
+def fault_named(name: str) -> FaultInfo:
+    """Raises TextError with the names that come close."""
+
+def fault_table() -> list[FaultInfo]:
+    """Every fault."""
+
+def first_violation(verdict: Verdict, rule: str = '') -> Optional[Violation]:
+    """The first violation of the rule, or of any, that is not known already."""
+
+def fuzz_scenario(seed: int, options: GenerateOptions = GenerateOptions()) -> Scenario:
+    """The scenario that `landfall fuzz` runs for this seed."""
+
+def generate(choices: Choices, options: GenerateOptions = GenerateOptions()) -> Scenario:
+    """A scenario, every decision of which is asked of `choices`. Where all are 0 it is the simplest."""
+
+def in_flight(scenario: Scenario) -> Scenario:
+    """The scenario with its DMA in flight while things change."""
+
 def list_rigs() -> list[RigFile]:
     """Every rig file that ships."""
 
@@ -567,11 +705,20 @@ def load_known() -> list[Known]:
 def load_rig(name_or_path: str) -> RigFile:
     """Reads a rig file; touches nothing."""
 
+def make_player(rig: str = 'sim', kernel: str = '', kernel_args: str = '', faults: list[str] = [], model: str = 'iommufd') -> Player:
+    """A player for the rig of that name or file; one that boots does so when it is needed."""
+
 def parse_line(text: str, file: str = '<text>', number: int = 1) -> Line:
     """Parses one line; raises TextError."""
 
+def replay(scenario: Scenario, schedule: str, rig: str = 'sim', faults: list[str] = [], burst: int = 4) -> History:
+    """Plays the scenario in this one interleaving."""
+
 def rules() -> list[RuleInfo]:
     """Every rule, with its promise and where that is written."""
+
+def shrink_on(player: Player, scenario: Scenario, rule: str = '', seed: int = 1, confidence: float = 0.99) -> ShrinkResult:
+    """Makes a scenario small that fails on the player's rig. Raises LabError if it does not fail."""
 
 def story(trace: Trace, verdict: Verdict, color: bool = False, width: int = 100) -> str:
     """The whole run, told to a person."""

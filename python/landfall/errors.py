@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import unittest
 
-from ._core import RunResult, explain, summary
+from ._core import RunResult, Verdict, explain, summary
 
-__all__ = ["Inconclusive", "LabError", "RequirementUnmet", "RigDied", "TextError", "ViolationError"]
+__all__ = ["Inconclusive", "LabError", "RequirementUnmet", "RigDied", "TextError", "ViolationError", "raise_for_verdict"]
 
 
 class TextError(ValueError):
@@ -64,3 +64,15 @@ class Inconclusive(RuntimeError):
 
 class RequirementUnmet(unittest.SkipTest):
     """The rig lacks what a `require` names. unittest and pytest both take it for a skip with that reason."""
+
+
+def raise_for_verdict(result: RunResult) -> RunResult:
+    """Raises ViolationError, Inconclusive or RequirementUnmet unless the run passed; then returns it."""
+    kind = result.verdict.kind
+    if kind == Verdict.Kind.violation:
+        raise ViolationError(result)
+    if kind == Verdict.Kind.inconclusive:
+        raise Inconclusive(result)
+    if kind == Verdict.Kind.unmet:
+        raise RequirementUnmet(result.verdict.reason)
+    return result

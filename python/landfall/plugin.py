@@ -14,22 +14,24 @@ from typing import Any, NoReturn
 
 import pytest
 
-from . import DeviceFact, RunResult, Scenario, TextFact, Verdict, load_rig
+from . import DeviceFact, RigFile, RunResult, Scenario, TextFact, Verdict, fault_named, load_rig
 from .errors import Inconclusive, LabError, RigDied, TextError, ViolationError
 from .rig import Rig
 from .session import Session
 
-NO_RIG = "no-rig"  # the name of the rig of a session that was given none
+DEFAULT_RIG = "sim"  # needs nothing
 
 
 class Rigs:
     """The rigs of one pytest session: each booted once, when first needed, and never used again after it broke."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.names: list[str] = config.getoption("rig") or [NO_RIG]
+        self.names: list[str] = config.getoption("rig") or [DEFAULT_RIG]
         self._required: bool = config.getoption("rig_required")
         self._kernel: str | None = config.getoption("rig_kernel")
         self._kernel_args: str = config.getoption("rig_kernel_args")
+        self._seed: int = config.getoption("rig_seed")
+        self._faults: list[str] = config.getoption("rig_fault")
         self._running: dict[str, Rig] = {}
         self._absent: dict[str, str] = {}
         self._broken: dict[str, str] = {}
@@ -37,8 +39,6 @@ class Rigs:
     def get(self, name: str) -> Rig:
         """The running rig. In its absence the test is skipped, or in error with --rig-required; so it is if the
         rig broke. Meant for the setup phase, where pytest calls a failure an error."""
-        if name == NO_RIG:
-            self._without("no rig was given: --rig NAME")
         if name not in self._running and name not in self._absent and name not in self._broken:
             self._start(name)
         if name in self._absent:
@@ -59,7 +59,7 @@ class Rigs:
 
     def _start(self, name: str) -> None:
         try:
-            self._running[name] = Rig.start(name, self._kernel, self._kernel_args)
+            self._running[name] = Rig.start(name, self._kernel, self._kernel_args, seed=self._seed, faults=self._faults)
         except LabError as error:
             self._absent[name] = str(error)
             return
@@ -87,20 +87,26 @@ RESULT = pytest.StashKey[RunResult]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("landfall", "rigs and scenarios")
     group.addoption("--rig", action="append", default=[], metavar="NAME", help="rig to run on: a name or a rig file;"
-                    " may be given several times")
+                    f" may be given several times [{DEFAULT_RIG}]")
     group.addoption("--rig-kernel", metavar="FILE", help="kernel to boot instead of the rig's own")
     group.addoption("--rig-kernel-args", default="", metavar="ARGS", help="added to the kernel's command line")
+    group.addoption("--rig-seed", type=int, default=1, metavar="N", help="which history a simulated rig takes [1]")
+    group.addoption("--rig-fault", action="append", default=[], metavar="NAME", help="what a simulated rig gets wrong"
+                    " (landfall faults); may be given several times")
     group.addoption("--rig-required", action="store_true", help="an absent rig is an error, not a skip")
     group.addoption("--landfall-output", metavar="DIR", type=Path, help="keep every trace and console in DIR")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for name in config.getoption("rig"):
-        try:
-            load_rig(name)
-        except (TextError, LabError) as error:
-            raise pytest.UsageError(str(error)) from error
     config.stash[RIGS] = Rigs(config)
+    try:
+        faults = [fault_named(name) for name in config.getoption("rig_fault")]
+        files = [load_rig(name) for name in config.stash[RIGS].names]
+    except (TextError, LabError) as error:
+        raise pytest.UsageError(str(error)) from error
+    for file in files:
+        if faults and file.kind != RigFile.Kind.sim:
+            raise pytest.UsageError(f"--rig-fault: {file.name} is no simulated rig")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

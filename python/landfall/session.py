@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, Union
 
-from ._core import Answer, Broken, Landing, RunResult, Sighting, Unmet, Verdict
-from .errors import Inconclusive, LabError, RequirementUnmet, ViolationError
+from ._core import Answer, Broken, Landing, RunResult, Sighting, Unmet
+from .errors import LabError, RequirementUnmet, raise_for_verdict
 
 if TYPE_CHECKING:
     from .rig import Rig
@@ -60,14 +60,7 @@ class Session:
         """Ends the session on the rig and judges its trace: raises ViolationError, Inconclusive or RequirementUnmet."""
         self.abandon()
         assert self.result is not None
-        verdict = self.result.verdict
-        if verdict.kind == Verdict.Kind.violation:
-            raise ViolationError(self.result)
-        if verdict.kind == Verdict.Kind.inconclusive:
-            raise Inconclusive(self.result)
-        if verdict.kind == Verdict.Kind.unmet:
-            raise RequirementUnmet(verdict.reason)
-        return self.result
+        return raise_for_verdict(self.result)
 
     def abandon(self) -> None:
         """Ends the session on the rig without a judgement; `result` says what there is."""

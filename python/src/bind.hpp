@@ -62,5 +62,8 @@ void bind_records(py::module_& m);
 void bind_texts(py::module_& m);
 void bind_checker(py::module_& m);
 void bind_rig(py::module_& m);
+void bind_generate(py::module_& m);
+void bind_player(py::module_& m);
+void bind_sim(py::module_& m);
 
 }  // namespace landfall::python

@@ -24,8 +24,10 @@ RunOptions run_options(const std::string& model) {
 class RigHandle {
   public:
     RigHandle(const std::string& name_or_path, const std::string& kernel, const std::string& kernel_args,
-              const std::optional<Log>& log) {
+              std::uint64_t seed, const std::vector<std::string>& faults, const std::optional<Log>& log) {
         RigOptions options;
+        options.seed = seed;
+        options.faults = faults;
         options.kernel = kernel;
         options.kernel_args = kernel_args;
         options.log = log.value_or(Log{});
@@ -70,7 +72,12 @@ void bind_files(py::module_& m) {
         .def_readonly("name", &RigFunction::name)
         .def_readonly("bdf", &RigFunction::bdf)
         .def_readonly("engine", &RigFunction::engine);
-    py::class_<RigFile>(m, "RigFile", "What a rig file says.")
+    auto file = py::class_<RigFile>(m, "RigFile", "What a rig file says.");
+    py::enum_<RigFile::Kind>(file, "Kind")
+        .value("qemu", RigFile::Kind::qemu)
+        .value("local", RigFile::Kind::local)
+        .value("sim", RigFile::Kind::sim);
+    file.def_readonly("kind", &RigFile::kind)
         .def_readonly("path", &RigFile::path)
         .def_readonly("name", &RigFile::name)
         .def_readonly("title", &RigFile::title)
@@ -94,8 +101,10 @@ void bind_rig(py::module_& m) {
 
     py::class_<RigHandle>(m, "_RigHandle", "A running machine.")
         .def(
-            py::init<const std::string&, const std::string&, const std::string&, const std::optional<Log>&>(),
+            py::init<const std::string&, const std::string&, const std::string&, std::uint64_t,
+                     const std::vector<std::string>&, const std::optional<Log>&>(),
             py::arg("name_or_path"), py::arg("kernel") = "", py::arg("kernel_args") = "",
+            py::arg("seed") = RigOptions{}.seed, py::arg("faults") = RigOptions{}.faults,
             py::arg("log") = py::none(), Unlocked())
         .def_property_readonly("file", [](const RigHandle& h) { return h.rig().file(); })
         .def(

@@ -16,7 +16,8 @@ void bind_texts(py::module_& m) {
         .def("print", &Scenario::print, "The canonical text.")
         .def("devices", &Scenario::devices, "The device names the steps use, in order of first use.")
         .def("title", &Scenario::title, "The first comment: what the scenario claims.")
-        .def("__str__", &Scenario::print);
+        .def("__str__", &Scenario::print)
+        .def("__repr__", [](const Scenario& s) { return "<Scenario\n" + s.print() + ">"; });
 
     py::class_<Trace>(m, "Trace", "Facts about the rig, then every step and event in the order they ended.")
         .def_static("parse", &Trace::parse, py::arg("text"), py::arg("file") = "<text>", Unlocked(),

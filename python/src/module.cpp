@@ -13,4 +13,7 @@ PYBIND11_MODULE(_core, m) {
     bind_texts(m);
     bind_checker(m);
     bind_rig(m);
+    bind_generate(m);
+    bind_player(m);
+    bind_sim(m);
 }

@@ -38,7 +38,7 @@ class PaperRig:
         self._lines: list[str] = []
 
     @classmethod
-    def start(cls, name: str, kernel: str | None, kernel_args: str) -> PaperRig:
+    def start(cls, name: str, kernel: str | None, kernel_args: str, *, seed: int, faults: list[str]) -> PaperRig:
         cls.started.append((name, kernel, kernel_args))
         if cls.start_error:
             raise cls.start_error

@@ -100,14 +100,6 @@ def test_a_rig_boots_once_for_all_its_tests(pytester: pytest.Pytester, paper_rig
     assert sorted(paper_rig.started) == [("edu-bridge-vtd", "bz", "quiet"), ("edu-pair-vtd", "bz", "quiet")]
 
 
-def test_without_a_rig_there_is_nothing_to_run_on(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
-    scenario(pytester)
-    live_test(pytester, "lab.ioas('one')")
-    run = pytester.runpytest("-p", "landfall.plugin", "-rs")
-    run.assert_outcomes(skipped=2)
-    run.stdout.fnmatch_lines(["SKIPPED*no rig was given: --rig NAME"])
-
-
 @pytest.mark.parametrize(("required", "outcomes"), [([], {"skipped": 2}), (["--rig-required"], {"errors": 2})])
 def test_an_absent_rig_is_a_skip_unless_it_is_required(pytester: pytest.Pytester, paper_rig: type[PaperRig],
                                                        required: list[str], outcomes: dict[str, int]) -> None:

@@ -54,7 +54,9 @@ def members(cls: type) -> Iterator[str]:
 
 def class_stub(cls: type) -> str:
     prose = [f'"""{cls.__doc__}"""'] if cls.__doc__ and "__members__" not in vars(cls) else []
-    return f"class {cls.__name__}:\n" + indent("\n".join([*prose, *members(cls)]), "    ")
+    bases = [base.__qualname__ for base in cls.__bases__ if base.__module__ == _core.__name__]
+    name = f"{cls.__name__}({', '.join(bases)})" if bases else cls.__name__
+    return f"class {name}:\n" + indent("\n".join([*prose, *members(cls)]), "    ")
 
 
 def module_stub() -> Iterator[str]:

@@ -137,13 +137,9 @@ void tell(const Arguments& a, const sim::Explored& e, const Judge& judge, double
 ExitStatus explore(Arguments& a) {
     auto scenario = Scenario::read(a.scenario);
     if (a.in_flight) scenario = in_flight(scenario);
-    const auto rig = load_rig(a.rig);
-    if (rig.kind != RigFile::Kind::sim)
-        throw LabError("only a simulated rig can be told in which order things happen", "--rig sim");
     const auto burst = a.explore.config.burst;
-    a.explore.config = sim_config(rig);
+    a.explore.config = sim_config(load_rig(a.rig), a.faults);
     a.explore.config.burst = burst;
-    for (const auto& name : a.faults) a.explore.config.faults.add(sim::fault_named(name));
     a.check.known = load_known();
     Judge judge(a, scenario);
     if (!a.schedule.empty()) {
