@@ -88,7 +88,7 @@ class Fuzzer {
             const auto verdict =
                 player->play(scenario, seed, keep ? [&](const Line& line) { trace.lines.push_back(line); } : Player::OnLine{});
             count(seed, verdict);
-            if (const auto* v = first_violation(verdict)) return found(*player, seed, scenario, *v, std::move(trace));
+            if (const auto* v = first_violation(verdict, options_.rule)) return found(*player, seed, scenario, *v, std::move(trace));
             if (players_.size() == 1) return;
             auto steps = steps_of(trace);
             if (player == players_.front())

@@ -19,6 +19,7 @@ struct FuzzOptions {
     std::chrono::milliseconds time;  ///< at most; 0: no limit
     bool keep_going = false;         ///< count violations instead of stopping at the first
     bool shrink = true;              ///< make the first one small
+    std::string rule;                ///< look for violations of this one only; empty: of any
 };
 
 /// A step that came out differently on two rigs, each time as the checker allows.

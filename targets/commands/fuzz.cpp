@@ -86,6 +86,7 @@ std::string once_more(const FuzzArguments& a, const Finding& f) {
                            a.options.generate.most_steps);
     if (a.no_lanes) out += " --no-lanes";
     if (a.options.check.model != "iommufd") out += " --model " + a.options.check.model;
+    if (!a.options.rule.empty()) out += " --rule " + a.options.rule;
     return out + boot_str(a.options.boot);
 }
 
@@ -148,6 +149,12 @@ ExitStatus run_shrink(ShrinkArguments& a) {
     return ExitStatus::pass;
 }
 
+std::vector<std::string> rule_ids() {
+    std::vector<std::string> out;
+    for (const auto& rule : rules()) out.push_back(rule.id);
+    return out;
+}
+
 void add_boot_options(CLI::App& command, RigOptions& boot, bool& quiet) {
     command.add_option("--fault", boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
     command.add_option("--kernel", boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
@@ -175,6 +182,7 @@ void add_fuzz(CLI::App& app, ExitStatus& status) {
     command->add_option("-o,--output", a.output, "directory for what is found");
     command->add_flag("--no-lanes", a.no_lanes, "no steps side by side");
     command->add_flag("--keep-going", o.keep_going, "count violations, do not stop at the first");
+    command->add_option("--rule", o.rule, "look for violations of this rule only")->check(CLI::IsMember(rule_ids()));
     command->add_flag("--no-shrink", a.no_shrink, "leave the first violation's scenario as it is");
     add_boot_options(*command, o.boot, a.quiet);
     command->callback([arguments, &status] { status = run_fuzz(*arguments); });
