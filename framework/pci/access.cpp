@@ -11,7 +11,7 @@ namespace {
 
 // libpci's contract is that this never returns; its default exits. Debian builds libpci with unwind tables,
 // so the exception passes through its frames. What those frames had open (one FILE or DIR at most) is lost.
-[[noreturn]] void fail(char* format, ...) {
+[[gnu::noreturn]] void fail(char* format, ...) {
     std::array<char, 512> text{};
     va_list arguments;
     va_start(arguments, format);

@@ -148,24 +148,6 @@ Machine discover_sysfs(const fs::path& root) {
     return machine;
 }
 
-Machine discover_dump(const std::string& path) {
-    const auto in = open_text(path);
-    const auto dump = read_dump(*in, path);
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> checked(std::tmpfile(), std::fclose);
-    if (!checked || std::fwrite(dump.hex.data(), 1, dump.hex.size(), checked.get()) != dump.hex.size() ||
-        std::fflush(checked.get()) != 0)
-        throw LabError(std::string("cannot write a temporary file: ") + std::strerror(errno));
-    const auto access =
-        open_pci(PCI_ACCESS_DUMP, "dump.name", "/proc/self/fd/" + std::to_string(fileno(checked.get())));
-    auto machine = read_functions(access, [](const Bdf&) { return kExtendedSize; });
-    for (auto& f : machine.functions) {
-        const auto& note = dump.notes.at(f.bdf);
-        f.driver = note.driver;
-        f.group = note.group;
-    }
-    return machine;
-}
-
 }  // namespace
 
 Source Source::at(const std::string& path) {
@@ -191,9 +173,26 @@ Machine discover(const Source& source) {
         case Source::Kind::proc:
             return read_functions(open_pci(PCI_ACCESS_PROC_BUS_PCI, "proc.path", source.path),
                                   [](const Bdf&) { return kExtendedSize; });
-        case Source::Kind::dump: return discover_dump(source.path);
+        case Source::Kind::dump: return discover_dump(*open_text(source.path), source.path);
     }
     std::abort();
+}
+
+Machine discover_dump(std::istream& in, const std::string& file) {
+    const auto dump = read_dump(in, file);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> checked(std::tmpfile(), std::fclose);
+    if (!checked || std::fwrite(dump.hex.data(), 1, dump.hex.size(), checked.get()) != dump.hex.size() ||
+        std::fflush(checked.get()) != 0)
+        throw LabError(std::string("cannot write a temporary file: ") + std::strerror(errno));
+    const auto access =
+        open_pci(PCI_ACCESS_DUMP, "dump.name", "/proc/self/fd/" + std::to_string(fileno(checked.get())));
+    auto machine = read_functions(access, [](const Bdf&) { return kExtendedSize; });
+    for (auto& f : machine.functions) {
+        const auto& note = dump.notes.at(f.bdf);
+        f.driver = note.driver;
+        f.group = note.group;
+    }
+    return machine;
 }
 
 }  // namespace landfall

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <optional>
 #include <string>
@@ -94,5 +95,7 @@ struct Machine {
 
 /// Throws TextError if a dump is wrong (file:line:column), LabError if the machine cannot be read.
 [[nodiscard]] Machine discover(const Source& source = {});
+/// A dump from a text; `file` is for messages.
+[[nodiscard]] Machine discover_dump(std::istream& in, const std::string& file);
 
 }  // namespace landfall

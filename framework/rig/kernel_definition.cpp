@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "landfall/error.hpp"
+#include "landfall/scenario.hpp"
 #include "rig/paths.hpp"
 #include "rig/yaml.hpp"
 
@@ -64,8 +65,12 @@ std::string debian_name(const Yaml& node, const char* what) {
 }  // namespace
 
 KernelDefinition load_kernel_definition(const std::string& name_or_path) {
-    const fs::path path = resolve(name_or_path);
-    const Yaml top = Yaml::read(path);
+    const auto path = resolve(name_or_path);
+    return read_kernel_definition(*open_text(path), path);
+}
+
+KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) {
+    const Yaml top = Yaml::read(in, path);
     top.keys({"title", "package", "suite", "base", "fragments", "patches"});
     KernelDefinition d;
     d.path = path;

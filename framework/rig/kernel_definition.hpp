@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct KernelDefinition {
 /// Finds "6.12" in fixtures/kernels, or takes the path of a .yaml file. Throws TextError with
 /// file:line:column.
 [[nodiscard]] KernelDefinition load_kernel_definition(const std::string& name_or_path);
+/// The same from a text. What it names must lie beside `path`.
+[[nodiscard]] KernelDefinition read_kernel_definition(std::istream& in, const std::filesystem::path& path);
 /// Every definition that ships, by name.
 [[nodiscard]] std::vector<KernelDefinition> list_kernel_definitions();
 /// Whether a kernel of this name ships.

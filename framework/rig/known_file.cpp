@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "landfall/checker.hpp"
+#include "landfall/scenario.hpp"
 #include "rig/paths.hpp"
 #include "rig/yaml.hpp"
 
@@ -35,8 +36,10 @@ std::vector<std::string> rule_ids(const Yaml& list) {
 
 }  // namespace
 
-Known load_known_file(const std::string& path) {
-    const auto top = Yaml::read(path);
+Known load_known_file(const std::string& path) { return read_known(*open_text(path), path); }
+
+Known read_known(std::istream& in, const std::string& file) {
+    const auto top = Yaml::read(in, file);
     top.keys({"rules", "since", "until", "iommu", "behind-bridge", "access", "reference", "text"});
     Known k;
     k.rules = rule_ids(top.at("rules"));

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,6 +41,8 @@ struct RigFile {
 
 /// Finds "edu-pair-vtd" in fixtures/rigs, or takes a path. Throws TextError with file:line:column.
 [[nodiscard]] RigFile load_rig(const std::string& name_or_path);
+/// The same from a text; `path` is for messages, and the rig's name is its stem.
+[[nodiscard]] RigFile read_rig(std::istream& in, const std::string& path);
 /// Every rig file that ships, by name. Broken ones throw as load_rig does.
 [[nodiscard]] std::vector<RigFile> list_rigs();
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "landfall/error.hpp"
+#include "landfall/scenario.hpp"
 #include "rig/machine.hpp"
 #include "rig/paths.hpp"
 #include "rig/rig.hpp"
@@ -230,10 +231,15 @@ std::string resolve(const std::string& name_or_path) {
 }  // namespace
 
 RigFile load_rig(const std::string& name_or_path) {
+    const auto path = resolve(name_or_path);
+    return read_rig(*open_text(path), path);
+}
+
+RigFile read_rig(std::istream& in, const std::string& path) {
     RigFile rig;
-    rig.path = resolve(name_or_path);
+    rig.path = path;
     rig.name = fs::path(rig.path).stem();
-    const Yaml top = Yaml::read(rig.path);
+    const Yaml top = Yaml::read(in, path);
     rig.title = top.at("title").text();
     const Yaml kind = top.at("kind");
     if (kind.text() == "qemu") {

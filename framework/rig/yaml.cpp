@@ -34,12 +34,11 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
 
 }  // namespace
 
-Yaml Yaml::read(const std::string& path) {
-    const auto in = open_text(path);
-    LineReader lines(*in, path);
+Yaml Yaml::read(std::istream& in, const std::string& file) {
+    LineReader lines(in, file);
     std::string text;
     for (std::string line; lines.next(line);) text += line + '\n';
-    return parse(text, path);
+    return parse(text, file);
 }
 
 Yaml Yaml::parse(const std::string& text, const std::string& file) {

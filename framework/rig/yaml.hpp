@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,7 @@ namespace landfall {
 class Yaml {
   public:
     /// A file of one YAML document.
-    [[nodiscard]] static Yaml read(const std::string& path);
+    [[nodiscard]] static Yaml read(std::istream& in, const std::string& file);
     [[nodiscard]] static Yaml parse(const std::string& text, const std::string& file);
 
     /// A mapping with none but these keys, each at most once.
