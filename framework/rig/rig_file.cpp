@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "landfall/cursor.hpp"
 #include "landfall/error.hpp"
 #include "landfall/scenario.hpp"
 #include "rig/machine.hpp"
@@ -32,11 +33,8 @@ Address address(const Yaml& node) {
 /// What scenarios call a function: it stands between spaces and before a '=' in the protocol.
 std::string function_name(const Yaml& node) {
     std::string name = node.text();
-    const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-               c == '-';
-    });
-    if (!plain || name.front() == '-') node.fail("a name of letters, digits, '-' and '_'");
+    if (!is_name(name) || name.find('.') != std::string::npos)
+        node.fail("a name: a letter, then letters, digits, '-' and '_'");
     return name;
 }
 
@@ -100,6 +98,8 @@ std::vector<Device> devices(const Yaml& list, bool root) {
     return out;
 }
 
+constexpr std::uint8_t kMaxBus = 0xff;
+
 // Turns the tree into QEMU's flat list and the addresses the guest will see.
 class Layout {
   public:
@@ -113,6 +113,7 @@ class Layout {
             std::string text =
                 fmt::format("{},bus={},addr={:x}.{}", d.model->device, id, d.at.slot, d.at.function);
             if (several && d.at.function == 0) text += ",multifunction=on";
+            if (d.model->bridge && last_bus_ == kMaxBus) d.place.fail("at most 255 bridges");
             const auto child = static_cast<std::uint8_t>(last_bus_ + 1);
             const std::string child_id = fmt::format("bus{}", child);
             if (d.model->bridge) text += ",id=" + child_id;

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -123,7 +124,10 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
                 HasSubstr("r.yaml:7:23: found 'e1000', expected a device model: edu, igb, "));
     EXPECT_EQ(error("name: b", "name: a"), "r.yaml:7:34: found 'a', expected a name no other function has");
     EXPECT_EQ(error("name: b", "name: b c"),
-              "r.yaml:7:34: found 'b c', expected a name of letters, digits, '-' and '_'");
+              "r.yaml:7:34: found 'b c', expected a name: a letter, then letters, digits, '-' and '_'");
+    // A trace could not name such a device.
+    EXPECT_EQ(error("name: b", "name: 1b"),
+              "r.yaml:7:34: found '1b', expected a name: a letter, then letters, digits, '-' and '_'");
     EXPECT_EQ(error("at: 8.1", "at: 8.8"),
               "r.yaml:7:11: found '8.8', expected SLOT.FUNCTION in hexadecimal, as 8.0 or 1d.1");
     EXPECT_EQ(error("at: 8.1", "at: 8.0"),
@@ -143,10 +147,30 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
     EXPECT_THAT(error("[a, b]", "[a, b"), HasSubstr("r.yaml:10:1: expected valid YAML: "));
 }
 
+TEST_F(RigFileTest, RefusesABusThatIsBehindItself) {
+    EXPECT_EQ(error("devices:\n", "devices: &d\n  - { at: 9.0, model: pcie-root-port, below: *d }\n"),
+              "r.yaml:6:48: found 'an alias', expected what it stands for, written out");
+}
+
+TEST_F(RigFileTest, CountsBuses) {
+    std::string text = "title: t\nkind: qemu\nkernel: k\niommu: vtd\ngroups: []\ndevices:\n";
+    for (int slot = 1; slot < 0x18; ++slot)
+        for (int function = 0; function < 8; ++function)
+            text += fmt::format("  - {{ at: {:x}.{}, model: pcie-root-port, below: [{}] }}\n", slot, function,
+                                "{ at: 0.0, model: pcie-pci-bridge }");
+    try {
+        std::ignore = load(text);
+        FAIL();
+    } catch (const TextError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("at most 255 bridges"));
+    }
+}
+
 TEST_F(RigFileTest, RefusesWhatIsNoRigFile) {
     EXPECT_THROW(load(""), TextError);
     EXPECT_THROW(load("- a\n- b\n"), TextError);
     EXPECT_THROW(load("\xff\xfe\n"), TextError);
+    EXPECT_THROW(load(",\n"), TextError);
     EXPECT_THROW(load("title: t\n---\ntitle: u\n"), TextError);
     EXPECT_THROW(std::ignore = load_rig(dir_ / "missing.yaml"), TextError);
     EXPECT_THROW(std::ignore = load_rig(dir_.string() + "/"), TextError);

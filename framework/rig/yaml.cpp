@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <charconv>
@@ -32,6 +33,36 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
     return value;
 }
 
+/// An alias may stand inside of what it stands for, and a few lines of them for more nodes than there is memory.
+class RefuseAliases final : public YAML::EventHandler {
+  public:
+    explicit RefuseAliases(const std::string& file) : file_(file) {}
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
+        throw TextError(place(file_, mark), "an alias", "what it stands for, written out");
+    }
+    void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+    void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  const std::string& /*value*/) override {}
+    void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                         YAML::EmitterStyle::value /*style*/) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                    YAML::EmitterStyle::value /*style*/) override {}
+    void OnMapEnd() override {}
+
+  private:
+    const std::string& file_;
+};
+
+/// Of the first document: there may be no second.
+void refuse_aliases(const std::string& text, const std::string& file) {
+    std::istringstream in(text);
+    RefuseAliases refuse(file);
+    YAML::Parser(in).HandleNextDocument(refuse);
+}
+
 }  // namespace
 
 Yaml Yaml::read(std::istream& in, const std::string& file) {
@@ -43,6 +74,7 @@ Yaml Yaml::read(std::istream& in, const std::string& file) {
 
 Yaml Yaml::parse(const std::string& text, const std::string& file) {
     try {
+        refuse_aliases(text, file);
         const auto documents = YAML::LoadAll(text);
         if (documents.size() != 1) throw TextError({file, 0, 0}, "", "one YAML document");
         return {documents[0], file};

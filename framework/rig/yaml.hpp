@@ -17,7 +17,7 @@ namespace landfall {
 /// A node that knows its file. Every accessor throws TextError if the node is not what was asked for.
 class Yaml {
   public:
-    /// A file of one YAML document.
+    /// A file of one YAML document, without aliases.
     [[nodiscard]] static Yaml read(std::istream& in, const std::string& file);
     [[nodiscard]] static Yaml parse(const std::string& text, const std::string& file);
 
