@@ -35,9 +35,17 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
     return 0;
 }
 
-void require_text(std::string_view text, const std::string& file, unsigned number) {
+// The text may have been cut inside the sequence that starts at text[i].
+bool may_go_on(std::string_view text, std::size_t i) {
+    for (const char tail : {'\x80', '\xbf'})
+        if (utf8_length(std::string(text.substr(i)).append(3, tail), 0) > text.size() - i) return true;
+    return false;
+}
+
+void require_text(std::string_view text, const std::string& file, unsigned number, bool cut) {
     for (std::size_t i = 0; i < text.size();) {
         const auto n = utf8_length(text, i);
+        if (n == 0 && cut && may_go_on(text, i)) return;
         if (n == 0)
             throw TextError({file, number, static_cast<unsigned>(i + 1)},
                             "byte " + hex_str(static_cast<unsigned char>(text[i])), "UTF-8 text");
@@ -55,6 +63,7 @@ Scenario read_lines(std::istream& in, std::string file, bool whole) {
             throw TextError({scenario.file, reader.number(), static_cast<unsigned>(text.size() + 1)},
                             "end of file",
                             "a newline: the file ends inside a line, so it may have been cut short");
+        if (reader.cut()) require_text(text, scenario.file, reader.number(), false);
         auto line = parse_line(text, scenario.file, reader.number());
         if (!in_scenario(line)) continue;
         line = as_scenario(std::move(line));
@@ -88,7 +97,7 @@ bool LineReader::next(std::string& text) {
         throw TextError({file_, number_ + 1, 0}, e.what(), "a readable file");
     }
     ++number_;
-    require_text(text, file_, number_);
+    require_text(text, file_, number_, cut_);
     if (text.ends_with('\r')) text.pop_back();
     return true;
 }

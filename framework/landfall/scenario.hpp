@@ -46,7 +46,7 @@ class LineReader {
     /// False at the end. Throws TextError for what is not text.
     [[nodiscard]] bool next(std::string& text);
     [[nodiscard]] unsigned number() const { return number_; }
-    /// The last line had no newline: the text was cut.
+    /// The last line had no newline: the text was cut, maybe inside a character.
     [[nodiscard]] bool cut() const { return cut_; }
 
   private:

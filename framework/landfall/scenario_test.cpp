@@ -75,6 +75,7 @@ TEST(Scenario, WindowsLineEndsAreLineEnds) {
 
 TEST(Scenario, ATextNeedsNoLastNewlineButAFileDoes) {
     EXPECT_EQ(Scenario::parse("ioas one").lines.size(), 1U);
+    EXPECT_THROW((void)Scenario::parse("ioas one # caf\xc3"), TextError);
     const auto e = error_in_file("ioas one\nattach a on");
     EXPECT_EQ(e.where().line, 2U);
     EXPECT_EQ(e.where().column, 12U);

@@ -69,6 +69,18 @@ TEST(Trace, CutInsideALineKeepsWhatIsWhole) {
     }
 }
 
+TEST(Trace, CutInsideACharacterIsCut) {
+    for (const std::string whole : {"# \u00e9", "# \u0a0b", "# \ud7ff", "# \U00010000", "# \U0010ffff"})
+        for (std::size_t n = 3; n <= whole.size(); ++n) {
+            const auto trace = Trace::parse("end 0\n" + whole.substr(0, n));
+            EXPECT_TRUE(trace.cut);
+            EXPECT_EQ(trace.print(), "end 0\n");
+        }
+    for (const std::string broken : {"# \xc3x", "# \xe0\x80", "# \xf4\x90", "# \xff", "# \x80"})
+        EXPECT_THROW((void)Trace::parse("end 0\n" + broken), TextError) << broken;
+    EXPECT_THROW((void)Trace::parse("# \xc3\n"), TextError);
+}
+
 TEST(Trace, MistakesAreNamedWhereTheyAre) {
     try {
         (void)Trace::parse("rig \"x\"\n@1 @2 detach a\n", "t.trace");
