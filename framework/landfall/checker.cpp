@@ -278,7 +278,13 @@ Checker::~Checker() = default;
 Checker::Checker(Checker&&) noexcept = default;
 Checker& Checker::operator=(Checker&&) noexcept = default;
 
-void Checker::feed(const Line& line) { impl_->feed(line); }
+void Checker::feed(const Line& line) {
+    try {
+        impl_->feed(line);
+    } catch (const TooManyMappings& e) {
+        impl_->stop(line, e.what());
+    }
+}
 const std::vector<Violation>& Checker::violations() const { return impl_->verdict.violations; }
 Verdict Checker::finish(bool cut) const { return impl_->finish(cut); }
 

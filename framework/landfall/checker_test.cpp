@@ -226,6 +226,16 @@ TEST(Verdict, TracesThatProveNothing) {
 }
 
 // Steps on things that were never made must not bring the checker down, whatever the trace says of them.
+TEST(Verdict, ACopyOfACopyEndsBeforeMemoryDoes) {
+    std::string text;
+    for (unsigned i = 0; i < 40; ++i)
+        text += fmt::format("@{0} @{1} ioas-copy one {2:#x} one 0x200000+{3:#x} rw => ok\n", 20 + 2 * i, 21 + 2 * i,
+                            0x200000 + (kPageSize << i), kPageSize << i);
+    const auto verdict = judge(text, 40);
+    EXPECT_EQ(verdict.kind, Verdict::Kind::inconclusive);
+    EXPECT_THAT(verdict.reason, HasSubstr(": more than 65536 mappings at once"));
+}
+
 TEST(Verdict, ATraceThatMakesNoSenseIsJudgedAllTheSame) {
     const auto verdict = judge(
         "@20 @21 map nix 0x1000 p1 rw => ok\n@22 @23 map one 0x1000 nix rw => ok\n"

@@ -1,5 +1,6 @@
 #include "landfall/divergence.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -14,6 +15,20 @@ constexpr const char* kRig[] = {
     "reserved 2 0xfee00000+1M",
     "staging 0x70000000+1M",
 };
+
+// Each copy doubles what there is to copy: more mappings than are followed.
+Trace copies() {
+    std::string text = "buffer p 4K\nioas one bare\nmap one 0x0 p rw\n";
+    for (unsigned i = 0; i < 40; ++i)
+        text += fmt::format("ioas-copy one {0:#x} one 0x0+{0:#x} rw\n", kPageSize << i);
+    auto trace = Trace::parse(text);
+    std::uint64_t now = 0;
+    for (auto& line : trace.lines) {
+        line.when = Interval{{++now}, {++now}};
+        line.observed = Answer{};
+    }
+    return trace;
+}
 
 // The scenario as a run in which everything came out as it says. Lines keep the numbers they have in the
 // file.
@@ -44,6 +59,12 @@ std::string text_of(const char* scenario, const char* one, const char* other) {
     CheckOptions options;
     options.model = one;
     return divergence_text(trace, diverge(trace, options, other));
+}
+
+TEST(Divergence, EndsWhereThereIsTooMuchToFollow) {
+    const auto d = diverge(copies(), {}, "v2-2023");
+    for (const auto& verdict : d.verdicts)
+        EXPECT_NE(verdict.reason.find("more than 65536 mappings at once"), std::string::npos) << verdict.reason;
 }
 
 TEST(Divergence, AnOwnerWhoKnowsNothingOfGroups) {

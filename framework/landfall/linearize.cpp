@@ -13,6 +13,8 @@
 namespace landfall {
 namespace {
 
+constexpr std::size_t kMappingsOfAState = 256;
+
 // What a change is about. Changes of different things may be told in any order.
 using Thing = std::tuple<std::size_t, std::uint64_t, std::uint64_t, std::string>;
 constexpr std::size_t kMapping = std::variant_size_v<Change>;  // mapping and unmapping are about one thing
@@ -236,8 +238,9 @@ class Search {
                node.model->objection(*line.step(), answer_of(line)).empty();
     }
 
+    // Memory is bounded, too: a state with many mappings counts for several.
     Node copy(const Node& node) {
-        ++states_;
+        states_ += 1 + (node.model->mappings() + node.effects.size()) / kMappingsOfAState;
         return {node.done, node.begun, node.model->clone(), node.effects};
     }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -104,14 +105,24 @@ struct UnmapNext {
     IovaRange area;                                          ///< of a whole mapping
 };
 
+/// Thrown where an IOAS_COPY would leave more mappings than are followed. Each copy may double them, so a few
+/// lines of a trace can ask for more than there is memory.
+class TooManyMappings : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+inline constexpr std::size_t kMostMappings = std::size_t{1} << 16;
+
 class Model {
   public:
     virtual ~Model() = default;
+    /// Mappings in all address spaces: what a copy of the model costs.
+    [[nodiscard]] virtual std::size_t mappings() const = 0;
     [[nodiscard]] virtual std::unique_ptr<Model> clone() const = 0;
     /// True if both are the same model in the same state: from here on they answer every step alike.
     [[nodiscard]] virtual bool same_state(const Model& other) const = 0;
     [[nodiscard]] virtual std::vector<Change> fact(const Fact& fact) = 0;
-    /// The answer the kernel owes in the present state.
+    /// The answer the kernel owes in the present state. It and apply() throw TooManyMappings.
     [[nodiscard]] virtual Prediction predict(const Step& step) const = 0;
     /// What is wrong with the value of an answer that predict() allows but the kernel had a choice in: an
     /// IOVA it picked, the ranges it reports. Empty: nothing.

@@ -71,6 +71,8 @@ class IoasModel {
     /// The mapped pieces under the range, cut to it, for COPY; nullopt if there is a hole.
     [[nodiscard]] std::optional<std::vector<Area>> slices(const IovaRange& range) const;
 
+    [[nodiscard]] std::size_t mappings() const { return areas_.size(); }
+
     bool alive = true;
     unsigned domains = 0;  ///< HWPTs made from it, the automatic one too
 

@@ -115,11 +115,19 @@ std::optional<std::vector<Area>> KernelModel::memory_of(const IoasCopy& step) co
     const auto* source = ioas(step.source);
     auto pieces = source == nullptr ? std::nullopt : source->slices(step.range);
     if (!pieces) return std::nullopt;
+    if (pieces->size() > 1 && mappings() + pieces->size() > kMostMappings)
+        throw TooManyMappings(fmt::format("more than {} mappings at once", kMostMappings));
     for (auto& p : *pieces) {
         p.access = step.access;
         p.tolerated = tolerated(step.access);
     }
     return pieces;
+}
+
+std::size_t KernelModel::mappings() const {
+    std::size_t n = 0;
+    for (const auto& [name, space] : now_.ioases) n += space.mappings();
+    return n;
 }
 
 bool KernelModel::same_state(const Model& other) const {

@@ -19,6 +19,7 @@ class KernelModel : public Model {
         return std::make_unique<KernelModel>(*this);
     }
     [[nodiscard]] bool same_state(const Model& other) const override;
+    [[nodiscard]] std::size_t mappings() const override;
     [[nodiscard]] std::vector<Change> fact(const Fact& fact) override;
     [[nodiscard]] Prediction predict(const Step& step) const override;
     [[nodiscard]] std::string objection(const Step& step, const Answer& answer) const override;

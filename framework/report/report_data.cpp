@@ -93,7 +93,12 @@ void ReportData::step(const Line& line) {
         scene_.buffers[b->name] = *b;
         static_cast<void>(buffer(b->name));
     }
-    if (!known_until_) views_.step(line, *answer);
+    if (known_until_) return;
+    try {
+        views_.step(line, *answer);
+    } catch (const TooManyMappings&) {
+        lost(line);
+    }
 }
 
 void ReportData::add_entry(std::vector<Entry>& to, const Line& line, const std::string& text, int kind,

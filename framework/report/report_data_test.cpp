@@ -1,5 +1,6 @@
 #include "report/report_data.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -194,6 +195,14 @@ TEST(ReportData, ViewsEndWhereTheLabLostTrack) {
                                                    "end 2\n"));
     EXPECT_EQ(data["known_until"], 30);
     EXPECT_EQ(data["views"]["domains"]["rows"], 1) << "blocked; the attach proves nothing any more";
+}
+
+TEST(ReportData, ViewsEndWhereThereAreTooManyMappings) {
+    auto text = kHead + "@10 @20 buffer p 4K => ok\n@30 @40 ioas one bare => ok\n@50 @60 map one 0x0 p rw => ok\n";
+    for (unsigned i = 0; i < 20; ++i)
+        text += fmt::format("@{} @{} ioas-copy one {:#x} one 0x0+{:#x} rw => ok\n", 100 + 2 * i, 101 + 2 * i,
+                            kPageSize << i, kPageSize << i);
+    EXPECT_EQ(data_of(Trace::parse(text))["known_until"], 132);
 }
 
 TEST(ReportData, AddressesBeyondADoubleStayExact) {
