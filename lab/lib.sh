@@ -92,6 +92,13 @@ lab_apt_complete() {
     for suite in "${suites[@]}"; do compgen -G "$1/lists/*_${suite}_main_*Packages*" >/dev/null || return; done
 }
 
+# install_with_apt PACKAGE...: after lab_apt.
+install_with_apt() {
+    say "installing: $*"
+    as_root env DEBIAN_FRONTEND=noninteractive "${apt[@]}" -y --no-install-recommends install "$@" >&2 ||
+        die "apt could not install: $*"
+}
+
 apt=()
 # QEMU for this release, kernel headers of the newest.
 mapfile -t suites < <(printf '%s\n' "$(codename)-backports" trixie-backports | sort -u)
