@@ -8,6 +8,9 @@
 #include "fuzz/property.hpp"
 
 namespace landfall::fuzz {
+
+void PrintTo(const Property& property, std::ostream* out) { *out << property.name; }
+
 namespace {
 
 namespace fs = std::filesystem;

@@ -46,6 +46,7 @@ Nanoseconds over(const std::vector<Line>& block, const Line& begin) {
 // ---- in order of the trace --------------------------------------------------------------------------------
 
 void Checker::Impl::feed(const Line& line) {
+    if (end && line.body.index() != 0) stop(line, "the trace goes on behind its 'end'");
     if (const auto* f = line.fact())
         fact(*f);
     else if (line.event() != nullptr)

@@ -223,9 +223,11 @@ TEST(Verdict, TracesThatProveNothing) {
     EXPECT_THAT(reason(std::string(kStart) + "@20 @21 wait b => done nowhere\nend 9\n"),
                 HasSubstr("no DMA was started"));
     EXPECT_THAT(reason(std::string(kStart) + "@20 @21 view b => ok\nend 9\n"), HasSubstr("outcome"));
+    EXPECT_THAT(reason(std::string(kStart) + "end 8\n@20 @21 detach b => ok\nend 9\n"),
+                HasSubstr("line 15: the trace goes on behind its 'end'"));
+    EXPECT_EQ(check(Trace::parse(std::string(kStart) + "end 8\n# a remark\n")).kind, Verdict::Kind::pass);
 }
 
-// Steps on things that were never made must not bring the checker down, whatever the trace says of them.
 TEST(Verdict, ACopyOfACopyEndsBeforeMemoryDoes) {
     std::string text;
     for (unsigned i = 0; i < 40; ++i)
@@ -236,6 +238,7 @@ TEST(Verdict, ACopyOfACopyEndsBeforeMemoryDoes) {
     EXPECT_THAT(verdict.reason, HasSubstr(": more than 65536 mappings at once"));
 }
 
+// Steps on things that were never made must not bring the checker down, whatever the trace says of them.
 TEST(Verdict, ATraceThatMakesNoSenseIsJudgedAllTheSame) {
     const auto verdict = judge(
         "@20 @21 map nix 0x1000 p1 rw => ok\n@22 @23 map one 0x1000 nix rw => ok\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <span>
 
 #include "landfall/relevance.hpp"
 #include "landfall/validate.hpp"
@@ -36,8 +37,9 @@ class Minimiser {
     Minimiser(const Trace& trace, const Violation& violation, CheckOptions options)
         : trace_(trace), violation_(violation), options_(std::move(options)) {
         options_.max_violations = std::numeric_limits<std::size_t>::max();
-        for (const auto& line : trace.lines)
-            if (is_end(line)) end_ = line;
+        const auto end = std::ranges::find_if(trace.lines, is_end);
+        run_ = {trace.lines.begin(), end};
+        if (end != trace.lines.end()) end_ = *end;
     }
 
     Lines run() {
@@ -67,11 +69,11 @@ class Minimiser {
     [[nodiscard]] Lines slice(Reach reach) const {
         const Relevance relevance(trace_, violation_, reach);
         Lines out;
-        for (const auto& line : trace_.lines)
-            if (line.body.index() != 0 && !is_end(line) && relevance.has(line)) out.push_back(&line);
+        for (const auto& line : run_)
+            if (line.body.index() != 0 && relevance.has(line)) out.push_back(&line);
         // A trace without a step proves nothing, even where one event is all it takes.
-        if (const auto step = std::ranges::find_if(trace_.lines, is_step);
-            step != trace_.lines.end() && std::ranges::none_of(
+        if (const auto step = std::ranges::find_if(run_, is_step);
+            step != run_.end() && std::ranges::none_of(
                                               out, is_step, [](auto* l) -> auto& { return *l; }))
             out.insert(std::ranges::upper_bound(out, step->number, {}, &Line::number), &*step);
         return out;
@@ -153,6 +155,7 @@ class Minimiser {
     const Trace& trace_;
     const Violation& violation_;
     CheckOptions options_;
+    std::span<const Line> run_;  // the lines before its end
     std::optional<Line> end_;
     std::set<std::string> allowed_;  // gists of what is wrong in the slice
     bool conclusive_ = true;         // nothing but violations keeps the slice from passing

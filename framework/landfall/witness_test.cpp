@@ -153,6 +153,21 @@ TEST(WitnessOf, ATraceThatBreaksOffHasOneToo) {
     EXPECT_THAT(check(small).violations, testing::SizeIs(1));
 }
 
+TEST(WitnessOf, WhatStandsBehindTheEndHasNoPartInIt) {
+    const auto trace = Trace::parse(
+        "@20 @30 ! dma b write 0x200000+4K => done lands p1\n"
+        "device b 0000:00:08.1 1234:11e8 group 2 engine edu\n"
+        "@1 @2 buffer p1 4K => ok\n"
+        "@3 @4 ioas one => ok\n"
+        "end 2\n"
+        "@5 @6 map one 0x200000 p1 rw => ok\n"
+        "@7 @8 attach b one => ok\n"
+        "end 4\n");
+    const auto verdict = check(trace);
+    ASSERT_EQ(verdict.violations.size(), 1U);
+    EXPECT_THAT(check(witness(trace, verdict.violations[0])).violations, testing::SizeIs(1));
+}
+
 TEST(WitnessOf, WhatIsKnownStaysKnown) {
     CheckOptions options;
     options.known = {{{"landing"}, KernelRelease{6, 12}, std::nullopt, {}, false, "K1", "text"}};

@@ -32,11 +32,26 @@ fs::path own_file() {
     return fs::weakly_canonical(info.dli_fname, ignored);
 }
 
+/// The first that is good of: the name in the folder of the code that asks, and in the three above it.
+template <class Good>
+fs::path nearby(const char* name, Good good) {
+    fs::path dir = own_file().parent_path();
+    for (int up = 0; up <= 3; ++up, dir = dir.parent_path())
+        if (good(dir / name)) return dir / name;
+    return {};
+}
+
+bool holds_rigs(const fs::path& fixtures) {
+    std::error_code ignored;
+    return fs::is_directory(fixtures / "rigs", ignored);
+}
+
 }  // namespace
 
 fs::path fixtures_dir() {
-    const auto set = variable("LANDFALL_FIXTURES");
-    return set.empty() ? fs::path(LANDFALL_SOURCE_DIR) / "fixtures" : fs::path(set);
+    if (const auto set = variable("LANDFALL_FIXTURES"); !set.empty()) return set;
+    if (auto near = nearby("fixtures", holds_rigs); !near.empty()) return near;
+    return fs::path(LANDFALL_SOURCE_DIR) / "fixtures";
 }
 
 fs::path cache_dir() {
@@ -65,10 +80,7 @@ fs::path landfall_program() {
     if (const fs::path self = fs::read_symlink("/proc/self/exe", ignored); self.filename() == "landfall") {
         return self;
     }
-    fs::path dir = own_file().parent_path();
-    for (int up = 0; up <= 3; ++up, dir = dir.parent_path()) {
-        if (is_program(dir / "landfall")) return dir / "landfall";
-    }
+    if (auto near = nearby("landfall", is_program); !near.empty()) return near;
     throw LabError("the program 'landfall' was not found near " + own_file().string(),
                    "build it (lab/build), or name it in LANDFALL_PROGRAM");
 }

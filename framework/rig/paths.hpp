@@ -6,7 +6,8 @@
 
 namespace landfall {
 
-/// $LANDFALL_FIXTURES, else fixtures/ of the source tree this was built from.
+/// $LANDFALL_FIXTURES, else a folder fixtures/ beside the code that asks or beside one of the three folders above it,
+/// as a source tree has it that was moved, else that of the source tree this was built from.
 [[nodiscard]] std::filesystem::path fixtures_dir();
 
 /// $XDG_CACHE_HOME/landfall, else ~/.cache/landfall; made if missing. Throws LabError if it cannot be.

@@ -171,6 +171,8 @@ TEST_F(RigFileTest, RefusesWhatIsNoRigFile) {
     EXPECT_THROW(load("- a\n- b\n"), TextError);
     EXPECT_THROW(load("\xff\xfe\n"), TextError);
     EXPECT_THROW(load(",\n"), TextError);
+    EXPECT_THROW(load("[]a.a]]\n\n?\n\n"), TextError) << "yaml-cpp finds documents in it without end";
+    EXPECT_THROW(load("# nothing\n"), TextError);
     EXPECT_THROW(load("title: t\n---\ntitle: u\n"), TextError);
     EXPECT_THROW(std::ignore = load_rig(dir_ / "missing.yaml"), TextError);
     EXPECT_THROW(std::ignore = load_rig(dir_.string() + "/"), TextError);

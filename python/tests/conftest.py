@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from paper import PaperRig, result_of
+
+with contextlib.suppress(ImportError):  # its tests are skipped then
+    from hypothesis import settings
+
+    # The same examples in every run, and none kept beside the tests.
+    settings.register_profile("landfall", derandomize=True, database=None, deadline=None)
+    settings.load_profile("landfall")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,7 +16,8 @@ from landfall import Rig, Scenario, ViolationError, raise_for_verdict  # noqa: E
 from landfall.stateful import IommuMachine, Memory  # noqa: E402
 from landfall.strategies import scenarios  # noqa: E402
 
-STABLE = settings(derandomize=True, database=None, deadline=None, max_examples=50, report_multiple_bugs=False)
+STABLE = settings(max_examples=50, report_multiple_bugs=False)
+FIND = settings(STABLE, max_examples=1000)
 FAULTS = ["unmap-without-flush", "replace-moves-caller-only"]
 
 
@@ -44,16 +45,22 @@ def test_options_are_the_generators(scenario: Scenario) -> None:
     assert "lane" not in scenario.print()
 
 
+def fails_on(player: landfall.Player) -> Callable[[Scenario], bool]:
+    return lambda scenario: landfall.first_violation(player.play(scenario)) is not None
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_by_a_small_scenario(fault: str) -> None:
+def test_a_fault_is_found_by_a_scenario(fault: str) -> None:
     player = landfall.make_player("sim", faults=[fault])
+    found = find(scenarios(), fails_on(player), settings=settings(FIND, phases=[Phase.generate]))
+    assert len(landfall.shrink_on(player, found).scenario.lines) <= 10
 
-    def fails(scenario: Scenario) -> bool:
-        return landfall.first_violation(player.play(scenario)) is not None
 
-    small = find(scenarios(most_steps=20), fails, settings=settings(STABLE, max_examples=1000))
+def test_what_a_scenario_finds_gets_small() -> None:
+    player = landfall.make_player("sim", faults=["unmap-without-flush"])
+    few = scenarios(groups=[["a", "b"]], lanes=False, background=False, most_steps=10)
+    small = find(few, fails_on(player), settings=FIND)
     assert len(small.lines) <= 20, small  # the objects every scenario begins with, and a look at the end
-    assert len(landfall.shrink_on(player, small).scenario.lines) <= 10
 
 
 def test_a_scenario_shows_its_text() -> None:
@@ -74,10 +81,19 @@ def test_the_machine_finds_nothing_where_nothing_is_wrong() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_machine_finds_a_fault(fault: str) -> None:
     with pytest.raises(ViolationError) as caught:
-        run_state_machine_as_test(broken(fault), settings=settings(STABLE, max_examples=1000, phases=[Phase.generate]))
+        run_state_machine_as_test(broken(fault), settings=settings(FIND, phases=[Phase.generate]))
     found = caught.value.result.trace.scenario()
     small = landfall.shrink_on(landfall.make_player("sim", faults=[fault]), found)
-    assert len(small.scenario.lines) <= 8, small.scenario
+    assert len(small.scenario.lines) <= 10, small.scenario
+
+
+def test_what_the_machine_finds_gets_small() -> None:
+    with pytest.raises(ViolationError) as caught:
+        run_state_machine_as_test(broken("unmap-reports-too-much"), settings=settings(FIND, stateful_step_count=12))
+    scenario = caught.value.result.trace.scenario()
+    assert len(scenario.lines) <= 4 and isinstance(scenario.lines[-1].step, landfall.Unmap), scenario
+    said = "\n".join(caught.value.__notes__)
+    assert "state.unmap" in said and "as a scenario:\n" + scenario.print() in said
 
 
 def test_a_machine_drives_a_rig_that_runs_already(sim: Rig) -> None:

@@ -12,11 +12,13 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 PROGRAM = os.environ.get("LANDFALL_PROGRAM", str(ROOT / "build" / "landfall"))
 
+RIG = "edu-pair-vtd"
+
 
 @pytest.fixture(autouse=True)
-def needs_rigs(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--rig"):
-        pytest.skip("no --rig was given")
+def needs_its_rig(request: pytest.FixtureRequest) -> None:
+    if RIG not in request.config.getoption("--rig"):
+        pytest.skip(f"boots kernels, only with --rig {RIG}")
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,7 @@ def needs_rigs(request: pytest.FixtureRequest) -> None:
     ],
 )
 def test_planted_bug_is_caught(kernel: str, scenario: str, device: str, iova: str, page: str) -> None:
-    command = [PROGRAM, "run", f"{ROOT}/fixtures/scenarios/{scenario}.scn", "--rig", "edu-pair-vtd", "--kernel", kernel]
+    command = [PROGRAM, "run", f"{ROOT}/fixtures/scenarios/{scenario}.scn", "--rig", RIG, "--kernel", kernel]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500)
     assert done.returncode == 1, done.stdout + done.stderr
     told = re.search(r"^landing violated.*?(?=\n\n)", done.stdout, re.S | re.M)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as xml
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from paper import PaperRig, result_of
 
+import landfall
 from landfall import LabError, RigDied, Scenario
 
 PASSING = """\
@@ -152,6 +154,68 @@ def test_a_kernel_that_died_is_a_failure_and_its_rig_not_used_again(pytester: py
     run = pytester.runpytest(*ONE_RIG)
     run.assert_outcomes(failed=1, errors=1)
     run.stdout.fnmatch_lines(["*Kernel panic - not syncing*"])
+
+
+# ---- the simulated rig ---------------------------------------------------------------------------------------------
+
+
+def test_without_a_rig_tests_run_on_the_simulated_one(pytester: pytest.Pytester) -> None:
+    scenario(pytester)
+    live_test(pytester, "assert lab.ioas('one').ok")
+    run = pytester.runpytest("-p", "landfall.plugin", "-v")
+    run.assert_outcomes(passed=2)
+    run.stdout.fnmatch_lines(["landfall: sim", "*one.scn::sim PASSED*", "*::test_live?sim? PASSED*"])
+
+
+STALE_UNMAP = """\
+buffer p1 4K
+ioas one
+map one 0x200000 p1 rw
+attach a one
+dma a write 0x200000+64
+unmap one 0x200000+4K
+dma a write 0x200000+64
+"""
+
+
+def test_a_simulated_rig_gets_wrong_what_it_is_told_to(pytester: pytest.Pytester) -> None:
+    scenario(pytester, text=STALE_UNMAP)
+    on_sim = ["-p", "landfall.plugin"]
+    pytester.runpytest(*on_sim).assert_outcomes(passed=1)
+    run = pytester.runpytest(*on_sim, "--rig-fault", "kernel-warns", "--rig-fault", "unmap-without-flush")
+    run.assert_outcomes(failed=1)
+    run.stdout.fnmatch_lines(["*landing*"])
+
+
+def test_a_simulated_rig_takes_the_history_it_is_told_to(pytester: pytest.Pytester) -> None:
+    scenario(pytester, text="ioas one\nlane 1: attach a one\nlane 2: attach b one\n")
+    traces = set()
+    for n in range(8):
+        pytester.runpytest("-p", "landfall.plugin", f"--rig-seed={n}", f"--landfall-output={n}").assert_outcomes(passed=1)
+        traces.add((pytester.path / str(n) / "one.scn-sim.trace").read_text())
+    assert len(traces) > 1
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--rig-fault", "unmap-with-flush"], "*unmap-without-flush*"),
+    (["--rig-fault", "unmap-without-flush", "--rig", "edu-pair-vtd"], "*edu-pair-vtd is no simulated rig*"),
+])
+def test_a_fault_that_cannot_be_is_a_usage_error(pytester: pytest.Pytester, options: list[str], said: str) -> None:
+    run = pytester.runpytest("-p", "landfall.plugin", *options)
+    assert run.ret == pytest.ExitCode.USAGE_ERROR
+    run.stderr.fnmatch_lines(["ERROR: " + said])
+
+
+def test_several_processes_have_a_rig_each(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist", reason="python3-pytest-xdist is not installed")
+    pytester.makeini(f"[pytest]\npythonpath = {Path(landfall.__file__).parents[1]}\n")
+    pytester.makeconftest('pytest_plugins = ["landfall.plugin"]')
+    scenario(pytester, "good")
+    scenario(pytester, "bad", "ioas one\nview a => sees one\n")
+    live_test(pytester, "assert lab.ioas('one').ok")
+    run = pytester.runpytest("-n", "2", "--landfall-output=kept")
+    run.assert_outcomes(passed=2, failed=1)
+    assert len(list((pytester.path / "kept").iterdir())) == 6
 
 
 # ---- live tests ---------------------------------------------------------------------------------------------------

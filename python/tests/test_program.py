@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -18,6 +19,11 @@ def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     options.setdefault("timeout", 120)
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, errors="replace", **options)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 def write(path: pathlib.Path, text: str | bytes) -> str:
@@ -76,15 +82,19 @@ def test_rig_file_with_a_wrong_type(tmp_path):
     assert "plenty" in done.stderr
 
 
+# The kernel is looked at before QEMU is started, so anything that is a program will do for it.
+ANY_QEMU = {**os.environ, "LANDFALL_QEMU": "/bin/true"}
+
+
 def test_missing_kernel():
-    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", "/nonexistent/bzImage")
+    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", "/nonexistent/bzImage", env=ANY_QEMU)
     assert done.returncode in (2, 3)
     assert "/nonexistent/bzImage" in done.stderr
 
 
 def test_kernel_that_is_none(tmp_path):
     path = write(tmp_path / "bzImage", "not a kernel\n")
-    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", path)
+    done = run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", path, env=ANY_QEMU)
     assert done.returncode in (2, 3)
     assert path in done.stderr
 
@@ -97,6 +107,17 @@ def test_host_without_qemu(tmp_path):
     doctor = run("doctor", env={**os.environ, "PATH": str(tmp_path)})
     assert doctor.returncode == 3
     assert "qemu-system-x86" in doctor.stdout + doctor.stderr
+
+
+def test_a_tree_that_was_moved_finds_its_own_files(tmp_path):
+    rigs = tmp_path / "fixtures" / "rigs"
+    shutil.copytree(ROOT / "fixtures" / "rigs", rigs)
+    shutil.copy(rigs / "sim.yaml", rigs / "only-here.yaml")
+    (tmp_path / "build").mkdir()
+    moved = shutil.copy(PROGRAM, tmp_path / "build")
+    environment = {name: value for name, value in os.environ.items() if name != "LANDFALL_FIXTURES"}
+    done = subprocess.run([moved, "rig", "list"], capture_output=True, text=True, env=environment, timeout=120)
+    assert "only-here" in done.stdout, done.stderr
 
 
 def test_usage():

@@ -24,6 +24,17 @@ dma a write 0x200000+64
 """
 
 
+RACE = """\
+buffer p1 4K
+ioas one
+map one 0x200000 p1 rw
+attach a one
+lane 1: unmap one 0x200000+4K
+lane 2: dma a write 0x200000+64
+dma a write 0x200000+64
+"""
+
+
 class Listed(Choices):
     """These decisions, then 0."""
 
@@ -154,6 +165,23 @@ def test_what_fails_is_made_small() -> None:
 def test_what_does_not_fail_cannot_be_made_small() -> None:
     with pytest.raises(landfall.LabError, match="does not violate any rule on sim"):
         landfall.shrink_on(landfall.make_player("sim"), Scenario.parse(STALE))
+
+
+def test_every_interleaving_is_seen_and_one_of_them_again() -> None:
+    scenario = Scenario.parse(RACE)
+    explored = landfall.explore(scenario, passes, exhaustive=True)
+    assert explored.complete and explored.schedules == explored.distinct > 1
+    seen: list[History] = []
+
+    def keep(history: History) -> bool:
+        seen.append(history)
+        return passes(history)
+
+    explored = landfall.explore(scenario, keep, faults=["unmap-flush-too-early"], exhaustive=True)
+    assert not explored.complete and explored.schedules == len(seen) > 1, "some orders hide it"
+    assert [passes(history) for history in seen] == [True] * (len(seen) - 1) + [False]
+    again = landfall.replay(scenario, seen[-1].schedule, faults=["unmap-flush-too-early"])
+    assert again.trace.print() == seen[-1].trace.print()
 
 
 def test_random_interleavings_have_seeds() -> None:
