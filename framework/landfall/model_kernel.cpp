@@ -50,45 +50,45 @@ Prediction then(const Prediction& first, const Prediction& second) {
 // ---- looking things up ------------------------------------------------------------------------------------
 
 const IoasModel* KernelModel::ioas(const std::string& name) const {
-    const auto it = now_.ioases.find(name);
-    return it != now_.ioases.end() && it->second.alive ? &it->second : nullptr;
+    const auto it = now_.ioases->find(name);
+    return it != now_.ioases->end() && it->second->alive ? &*it->second : nullptr;
 }
 
-IoasModel& KernelModel::ioas(const std::string& name) { return now_.ioases.at(name); }
+IoasModel& KernelModel::ioas(const std::string& name) { return now_.ioases.own().at(name).own(); }
 
 std::optional<KernelModel::HwptId> KernelModel::hwpt(const std::string& name) const {
-    const auto it = now_.hwpts.find(name);
-    if (it == now_.hwpts.end() || it->second.automatic || it->second.doomed) return std::nullopt;
+    const auto it = now_.hwpts->find(name);
+    if (it == now_.hwpts->end() || it->second.automatic || it->second.doomed) return std::nullopt;
     return name;
 }
 
 std::optional<KernelModel::Wanted> KernelModel::wanted(const std::string& domain) const {
     if (const auto* space = ioas(domain))
-        return Wanted{space, now_.hwpts.contains(domain) ? std::optional(domain) : std::nullopt};
+        return Wanted{space, now_.hwpts->contains(domain) ? std::optional(domain) : std::nullopt};
     const auto id = hwpt(domain);
     if (!id) return std::nullopt;
-    return Wanted{&now_.ioases.at(now_.hwpts.at(*id).ioas), id};
+    return Wanted{&*now_.ioases->at(now_.hwpts->at(*id).ioas), id};
 }
 
 const KernelModel::Unit& KernelModel::unit_of(const std::string& device) const {
-    return now_.units.at(now_.devices.at(device).unit);
+    return *now_.units->at(now_.devices->at(device).unit);
 }
 
 KernelModel::Unit& KernelModel::unit_of(const std::string& device) {
-    return now_.units.at(now_.devices.at(device).unit);
+    return now_.units.own().at(now_.devices->at(device).unit).own();
 }
 
 const std::vector<IovaRange>& KernelModel::reserved_of(const std::string& device) const {
     static const std::vector<IovaRange> none;
-    const auto it = now_.reserved.find(now_.devices.at(device).group);
-    return it == now_.reserved.end() ? none : it->second;
+    const auto it = now_.reserved->find(now_.devices->at(device).group);
+    return it == now_.reserved->end() ? none : it->second;
 }
 
 std::size_t KernelModel::users(const HwptId& id) const {
     std::size_t n = 0;
-    for (const auto& [number, unit] : now_.units)
+    for (const auto& [number, unit] : *now_.units)
         n += static_cast<std::size_t>(
-            std::ranges::count_if(unit.books, [&](const auto& entry) { return entry.second == id; }));
+            std::ranges::count_if(unit->books, [&](const auto& entry) { return entry.second == id; }));
     return n;
 }
 
@@ -97,7 +97,7 @@ Access KernelModel::tolerated(Access access) const {
 }
 
 std::vector<Area> KernelModel::memory_of(const Map& step) const {
-    const auto& b = now_.buffers.at(step.memory.buffer);
+    const auto& b = now_.buffers->at(step.memory.buffer);
     const auto span = step.memory.span.value_or(BufferSlice::Span{0, b.size});
     Area a;
     a.range = {Iova{}, span.length};
@@ -126,7 +126,7 @@ std::optional<std::vector<Area>> KernelModel::memory_of(const IoasCopy& step) co
 
 std::size_t KernelModel::mappings() const {
     std::size_t n = 0;
-    for (const auto& [name, space] : now_.ioases) n += space.mappings();
+    for (const auto& [name, space] : *now_.ioases) n += space->mappings();
     return n;
 }
 
@@ -138,7 +138,7 @@ bool KernelModel::same_state(const Model& other) const {
 // ---- what the kernel must answer --------------------------------------------------------------------------
 
 Prediction KernelModel::predict_map(const Map& step) const {
-    if (!now_.buffers.contains(step.memory.buffer)) return no_opinion();
+    if (!now_.buffers->contains(step.memory.buffer)) return no_opinion();
     const auto* space = ioas(step.ioas);
     return space == nullptr ? gone(step.ioas) : space->map(step.iova, memory_of(step));
 }
@@ -154,7 +154,7 @@ Prediction KernelModel::predict_copy(const IoasCopy& step) const {
 }
 
 Prediction KernelModel::predict_hwpt(const Hwpt& step) const {
-    if (!now_.devices.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
+    if (!now_.devices->at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
     const auto* space = ioas(step.ioas);
     // hw_pagetable.c iommufd_hwpt_alloc: an unknown parent is EINVAL, unlike everywhere else.
     return space == nullptr ? refuse(EINVAL, fmt::format("'{}' does not exist", step.ioas))
@@ -162,7 +162,7 @@ Prediction KernelModel::predict_hwpt(const Hwpt& step) const {
 }
 
 Prediction KernelModel::predict_attach(const Attach& step) const {
-    if (!now_.devices.at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
+    if (!now_.devices->at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
     const auto to = wanted(step.domain);
     if (!to) return gone(step.domain);
     const auto& unit = unit_of(step.device);
@@ -192,7 +192,7 @@ Prediction KernelModel::predict_replace(const std::string& device, const Wanted&
             EINVAL,
             fmt::format("the group is in '{}'; there is no replace, it must be detached first", from));
     // A replace fills the new page table first and reserves, for every member that moves, afterwards.
-    const bool stays = now_.hwpts.at(from).ioas == to.ioas->name();
+    const bool stays = now_.hwpts->at(from).ioas == to.ioas->name();
     const auto reserve = stays ? fine() : to.ioas->reserve(reserved_of(device));
     return to.hwpt ? reserve : then(to.ioas->add_domain(), reserve);
 }
@@ -214,7 +214,7 @@ Prediction KernelModel::predict_destroy(const Destroy& step) const {
 }
 
 Prediction KernelModel::predict_control(const DeviceControl& step) const {
-    const bool open = now_.devices.at(step.device).open;
+    const bool open = now_.devices->at(step.device).open;
     switch (step.verb) {
         case DeviceControl::Verb::open:
             return open ? refuse(EINVAL, step.device + " is open already") : fine();
@@ -232,7 +232,7 @@ Prediction KernelModel::predict_control(const DeviceControl& step) const {
 
 Prediction KernelModel::predict(const Step& step) const {
     for (const auto& name : devices_of(step))
-        if (!now_.devices.contains(name)) return no_opinion();
+        if (!now_.devices->contains(name)) return no_opinion();
     if (!rules_->iommufd_calls && only_iommufd_has(step))
         return refuse(ENOTTY, "VFIO containers have no call for it");
     bool may_lack = false;
@@ -261,7 +261,7 @@ Prediction KernelModel::predict_call(const Step& step) const {
             [&](const Unmap& s) { return in(s.ioas, [&](const IoasModel& i) { return i.unmap(s.range); }); },
             [&](const Attach& s) { return predict_attach(s); },
             [&](const Detach& s) {
-                return now_.devices.at(s.device).open
+                return now_.devices->at(s.device).open
                            ? fine()
                            : Prediction{{}, true, std::nullopt, s.device + " is closed"};
             },
@@ -305,7 +305,7 @@ std::string KernelModel::objection(const Step& step, const Answer& answer) const
                 return space == nullptr ? std::string() : space->object_to_ranges(answer.ranges);
             },
             [&](const Map& s) {
-                if (s.iova || !now_.buffers.contains(s.memory.buffer)) return std::string();
+                if (s.iova || !now_.buffers->contains(s.memory.buffer)) return std::string();
                 return chosen(s.ioas, memory_of(s));
             },
             [&](const IoasCopy& s) { return s.iova ? std::string() : chosen(s.destination, memory_of(s)); },

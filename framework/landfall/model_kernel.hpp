@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "landfall/copy_on_write.hpp"
 #include "landfall/model_ioas.hpp"
 #include "landfall/scene.hpp"
 
@@ -26,7 +27,7 @@ class KernelModel : public Model {
     [[nodiscard]] UnmapNext next_unmapped(const Unmap& step) const override;
     bool take_source(const IoasCopy& step) override;
     void raced(const Attach& step) override {
-        if (now_.ioases.contains(step.domain)) now_.doubled.insert(step.domain);
+        if (now_.ioases->contains(step.domain)) now_.doubled.insert(step.domain);
     }
     [[nodiscard]] std::vector<Change> apply(const Step& step, const Answer& observed) override;
 
@@ -53,16 +54,17 @@ class KernelModel : public Model {
         bool open = true;
         bool operator==(const DeviceState&) const = default;
     };
+    /// A search through orders clones it for every step it tries, and a step changes little of it.
     struct State {
         bool first_stage = false;
         std::optional<KernelRelease> kernel;
         std::optional<IovaRange> staging;
-        std::map<std::string, DeviceState> devices;
-        std::map<UnitId, Unit> units;
-        std::map<std::uint32_t, std::vector<IovaRange>> reserved;  ///< by group
-        std::map<std::string, Buffer> buffers;
-        std::map<std::string, IoasModel> ioases;
-        std::map<HwptId, HwptState> hwpts;
+        CopyOnWrite<std::map<std::string, DeviceState>> devices;
+        CopyOnWrite<std::map<UnitId, CopyOnWrite<Unit>>> units;
+        CopyOnWrite<std::map<std::uint32_t, std::vector<IovaRange>>> reserved;  ///< by group
+        CopyOnWrite<std::map<std::string, Buffer>> buffers;
+        CopyOnWrite<std::map<std::string, CopyOnWrite<IoasModel>>> ioases;
+        CopyOnWrite<std::map<HwptId, HwptState>> hwpts;
         std::set<std::string> doubled;  ///< IOASes that may have more than one automatic HWPT
         std::map<std::string, std::vector<Area>> taken;  ///< by copies under way, by their text
         bool operator==(const State&) const = default;

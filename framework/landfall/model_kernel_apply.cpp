@@ -9,14 +9,14 @@ namespace landfall {
 
 KernelModel::Changes KernelModel::appeared(const DeviceFact& fact) {
     if (fact.name == "-") return {};
-    const auto [it, is_new] = now_.devices.try_emplace(fact.name);
+    const auto [it, is_new] = now_.devices.own().try_emplace(fact.name);
     auto& device = it->second;
     device.group = fact.group;
     if (!rules_->per_device)
         device.unit = fact.group;
     else if (is_new)
-        device.unit = static_cast<UnitId>(now_.devices.size());
-    now_.units.try_emplace(device.unit);
+        device.unit = static_cast<UnitId>(now_.devices->size());
+    now_.units.own().try_emplace(device.unit);
     return {DeviceAppeared{fact.name, device.unit}};
 }
 
@@ -28,7 +28,7 @@ std::vector<Change> KernelModel::fact(const Fact& fact) {
                               return Changes{};
                           },
                           [&](const ReservedFact& f) {
-                              now_.reserved[f.group].push_back(f.range);
+                              now_.reserved.own()[f.group].push_back(f.range);
                               return Changes{};
                           },
                           [&](const TextFact& f) {
@@ -43,25 +43,25 @@ std::vector<Change> KernelModel::fact(const Fact& fact) {
 
 void KernelModel::make_hwpt(const HwptId& id, HwptState state) {
     auto& space = ioas(state.ioas);
-    if (now_.hwpts.emplace(id, std::move(state)).second) ++space.domains;
+    if (now_.hwpts.own().emplace(id, std::move(state)).second) ++space.domains;
 }
 
 KernelModel::Changes KernelModel::destroy_hwpt(const HwptId& id) {
-    const auto it = now_.hwpts.find(id);
-    auto& space = ioas(it->second.ioas);
-    now_.hwpts.erase(it);
+    auto& space = ioas(now_.hwpts->at(id).ioas);
+    now_.hwpts.own().erase(id);
     return --space.domains == 0 ? space.do_empty() : Changes{};
 }
 
 KernelModel::Changes KernelModel::let_go(const HwptId& id) {
-    const auto& h = now_.hwpts.at(id);
+    const auto& h = now_.hwpts->at(id);
     return (h.automatic || h.doomed) && users(id) == 0 ? destroy_hwpt(id) : Changes{};
 }
 
 // The window the lab maps before anything else: one page that tells IOASes apart, then rings and patterns.
 KernelModel::Changes KernelModel::do_ioas(const Ioas& step) {
-    const SpaceId id{now_.ioases.size()};
-    auto& space = now_.ioases.emplace(step.name, IoasModel(rules_->space, id, step.name)).first->second;
+    const SpaceId id{now_.ioases->size()};
+    now_.ioases.own().emplace(step.name, IoasModel(rules_->space, id, step.name));
+    auto& space = ioas(step.name);
     Changes changes{SpaceMade{id, step.name}};
     if (step.bare || !now_.staging) return changes;
     Area beacon, rest;
@@ -81,9 +81,9 @@ std::optional<KernelModel::HwptId> KernelModel::rewrite_book(const std::string& 
                                                              const HwptId& target) {
     auto& books = unit_of(device).books;
     const auto node = books.extract(device);
-    if (!node.empty()) ioas(now_.hwpts.at(node.mapped()).ioas).do_release(device);
+    if (!node.empty()) ioas(now_.hwpts->at(node.mapped()).ioas).do_release(device);
     books.emplace(device, target);
-    ioas(now_.hwpts.at(target).ioas).do_reserve(device, reserved_of(device));
+    ioas(now_.hwpts->at(target).ioas).do_reserve(device, reserved_of(device));
     return node.empty() ? std::nullopt : std::optional(node.mapped());
 }
 
@@ -97,7 +97,7 @@ KernelModel::Changes KernelModel::do_attach(const Attach& step) {
     const auto book = unit.books.find(step.device);
     if (book != unit.books.end() && book->second == target) {
         if (!now_.doubled.contains(step.domain)) return {};
-        return {GroupMoved{now_.devices.at(step.device).unit, space, target}};
+        return {GroupMoved{now_.devices->at(step.device).unit, space, target}};
     }
     // Every attached member moves along, with its reference and its reserved ranges; but see own_books.
     std::set<std::string> movers{step.device};
@@ -108,7 +108,7 @@ KernelModel::Changes KernelModel::do_attach(const Attach& step) {
         if (const auto old = rewrite_book(member, target); old && *old != target) left.insert(*old);
     Changes changes;
     if (unit.hwpt != target)
-        changes.emplace_back(GroupMoved{now_.devices.at(step.device).unit, space, target});
+        changes.emplace_back(GroupMoved{now_.devices->at(step.device).unit, space, target});
     unit.hwpt = target;
     if (rules_->own_books) changes.emplace_back(DeviceDeclared{step.device, space, target});
     for (const auto& id : left) std::ranges::move(let_go(id), std::back_inserter(changes));
@@ -120,7 +120,7 @@ KernelModel::Changes KernelModel::do_detach(const std::string& device) {
     const auto node = unit.books.extract(device);
     if (node.empty()) return {};
     Changes changes;
-    ioas(now_.hwpts.at(node.mapped()).ioas).do_release(device);
+    ioas(now_.hwpts->at(node.mapped()).ioas).do_release(device);
     if (rules_->own_books) changes.emplace_back(DeviceDeclared{device, std::nullopt, {}});
     // The last one that holds what the group is on leaves the group blocked. Where members' books differ
     // (2023) this is the plain reading, as nothing is written: a page table is not used without a reference
@@ -128,14 +128,14 @@ KernelModel::Changes KernelModel::do_detach(const std::string& device) {
     const auto held = [&](const auto& entry) { return entry.second == unit.hwpt; };
     if (unit.hwpt && std::ranges::none_of(unit.books, held)) {
         unit.hwpt.reset();
-        changes.emplace_back(GroupMoved{now_.devices.at(device).unit, std::nullopt, {}});
+        changes.emplace_back(GroupMoved{now_.devices->at(device).unit, std::nullopt, {}});
     }
     std::ranges::move(let_go(node.mapped()), std::back_inserter(changes));
     return changes;
 }
 
 KernelModel::Changes KernelModel::do_control(const DeviceControl& step) {
-    auto& device = now_.devices.at(step.device);
+    auto& device = now_.devices.own().at(step.device);
     switch (step.verb) {
         case DeviceControl::Verb::open: device.open = true; return {DeviceGated{step.device, true}};
         case DeviceControl::Verb::close: {
@@ -152,10 +152,10 @@ KernelModel::Changes KernelModel::do_control(const DeviceControl& step) {
 }
 
 KernelModel::Changes KernelModel::do_destroy(const Destroy& step) {
-    if (const auto it = now_.ioases.find(step.object); it != now_.ioases.end()) {
-        it->second.alive = false;
+    if (now_.ioases->contains(step.object)) {
+        ioas(step.object).alive = false;
     } else if (const auto id = hwpt(step.object)) {
-        now_.hwpts.at(*id).doomed = true;
+        now_.hwpts.own().at(*id).doomed = true;
         return let_go(*id);
     }
     return {};
@@ -163,14 +163,14 @@ KernelModel::Changes KernelModel::do_destroy(const Destroy& step) {
 
 bool KernelModel::has_objects(const Step& step) const {
     const auto devices = devices_of(step);
-    if (!std::ranges::all_of(devices, [&](const auto& name) { return now_.devices.contains(name); }))
+    if (!std::ranges::all_of(devices, [&](const auto& name) { return now_.devices->contains(name); }))
         return false;
-    const auto space = [&](const std::string& name) { return now_.ioases.contains(name); };
+    const auto space = [&](const std::string& name) { return now_.ioases->contains(name); };
     return std::visit(
         Overloaded{
             [&](const Ioas& s) { return !space(s.name); },
             [&](const Hwpt& s) { return space(s.ioas); },
-            [&](const Map& s) { return space(s.ioas) && now_.buffers.contains(s.memory.buffer); },
+            [&](const Map& s) { return space(s.ioas) && now_.buffers->contains(s.memory.buffer); },
             [&](const IoasCopy& s) { return space(s.source) && space(s.destination); },
             [&](const Unmap& s) { return space(s.ioas); },
             [&](const Allow& s) { return space(s.ioas); },
@@ -193,7 +193,7 @@ std::vector<Change> KernelModel::apply(const Step& step, const Answer& observed)
     };
     return std::visit(Overloaded{
                           [&](const Buffer& s) -> Changes {
-                              now_.buffers.emplace(s.name, s);
+                              now_.buffers.own().emplace(s.name, s);
                               return {};
                           },
                           [&](const Ioas& s) { return do_ioas(s); },
