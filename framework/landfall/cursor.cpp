@@ -3,31 +3,66 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace landfall {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+template <class T, class Of>
+constexpr std::array<T, 256> table(Of of) {
+    std::array<T, 256> out{};
+    for (unsigned c = 0; c < out.size(); ++c) out[c] = of(static_cast<char>(c));
+    return out;
+}
+constexpr auto kInName = table<bool>(
+    [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; });
+constexpr auto kEndsToken = table<bool>([](char c) { return is_blank(c) || c == '#'; });
+constexpr auto kDigit = table<std::uint8_t>([](char c) {
+    const auto digit = is_digit(c)              ? c - '0'
+                       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                              : 255;
+    return static_cast<std::uint8_t>(digit);
+});
+
+template <class T>
+T look_up(const std::array<T, 256>& table, char c) {
+    return table[static_cast<unsigned char>(c)];
+}
+
+// `fits`: numbers of so many digits all fit 64 bits.
+template <unsigned base>
+std::optional<std::uint64_t> parse_digits(std::string_view text, std::size_t fits) {
+    std::uint64_t v = 0;
+    if (text.empty() || text.size() > fits) {
+        const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v, base);
+        if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+        return v;
+    }
+    for (const char c : text) {
+        const auto digit = look_up(kDigit, c);
+        if (digit >= base) return std::nullopt;
+        v = v * base + digit;
+    }
+    return v;
+}
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
-    const bool hex = text.starts_with("0x");
-    if (hex) text.remove_prefix(2);
-    std::uint64_t v = 0;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v, hex ? 16 : 10);
-    if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return v;
+    if (text.size() >= 2 && text[0] == '0' && text[1] == 'x') return parse_digits<16>(text.substr(2), 16);
+    return parse_digits<10>(text, 19);
 }
 
 }  // namespace
 
 bool is_name(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && is_alpha(text[0]) &&
-           std::ranges::all_of(text, [](char c) {
-               return is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '.';
-           });
+    return !text.empty() && text.size() <= 64 && is_alpha(text[0]) && std::ranges::all_of(text, [](char c) {
+        return look_up(kInName, c);
+    });
 }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
@@ -63,29 +98,29 @@ std::string excerpt(std::string_view text) {
 }
 
 std::string_view Cursor::token_at(std::size_t position) const {
-    auto end = position;
-    if (end < text_.size() && text_[end] == '"') {
-        ++end;
-        while (end < text_.size() && text_[end] != '"') end += text_[end] == '\\' ? 2 : 1;
-        end = std::min(end + 1, text_.size());
+    const char *const begin = text_.data() + position, *const end = text_.data() + text_.size();
+    auto at = begin;
+    if (at != end && *at == '"') {
+        ++at;
+        while (at != end && *at != '"') at += *at == '\\' && at + 1 != end ? 2 : 1;
+        if (at != end) ++at;
     } else {
-        while (end < text_.size() && !is_blank(text_[end]) && text_[end] != '#') ++end;
+        while (at != end && !look_up(kEndsToken, *at)) ++at;
     }
-    return text_.substr(position, end - position);
+    return {begin, static_cast<std::size_t>(at - begin)};
 }
 
-void Cursor::skip_blanks() {
-    while (position_ < text_.size() && is_blank(text_[position_])) ++position_;
+void Cursor::find_token() {
+    const char *at = text_.data() + position_, *const end = text_.data() + text_.size();
+    while (at != end && is_blank(*at)) ++at;
+    position_ = static_cast<std::size_t>(at - text_.data());
+    token_ = at == end || *at == '#' ? std::string_view{} : token_at(position_);
 }
 
-std::string_view Cursor::peek() const { return at_end() ? std::string_view{} : token_at(position_); }
-
-bool Cursor::accept(std::string_view word) {
-    if (peek() != word) return false;
+void Cursor::take() {
     last_ = position_;
-    position_ += word.size();
-    skip_blanks();
-    return true;
+    position_ += token_.size();
+    find_token();
 }
 
 void Cursor::expect(std::string_view word) {
@@ -94,10 +129,8 @@ void Cursor::expect(std::string_view word) {
 
 std::string_view Cursor::word(std::string_view what) {
     if (at_end()) fail_here(what);
-    const auto token = token_at(position_);
-    last_ = position_;
-    position_ += token.size();
-    skip_blanks();
+    const auto token = token_;
+    take();
     return token;
 }
 
@@ -204,11 +237,12 @@ std::string Cursor::quoted() {
 void Cursor::fail(std::string_view expected) const { fail_at(last_, token_at(last_), expected); }
 
 void Cursor::fail_here(std::string_view expected) const {
-    fail_at(position_, at_end() ? std::string_view("end of line") : token_at(position_), expected);
+    fail_at(position_, at_end() ? std::string_view("end of line") : token_, expected);
 }
 
 void Cursor::fail_at(std::size_t position, std::string_view found, std::string_view expected) const {
-    throw TextError({file_, line_, static_cast<unsigned>(position + 1)}, excerpt(found), std::string(expected));
+    throw TextError({std::string(file_), line_, static_cast<unsigned>(position + 1)}, excerpt(found),
+                    std::string(expected));
 }
 
 }  // namespace landfall

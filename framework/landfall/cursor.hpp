@@ -11,18 +11,23 @@ namespace landfall {
 
 class Cursor {
   public:
-    Cursor(std::string_view text, std::string file, unsigned line)
-        : text_(text), file_(std::move(file)), line_(line) {
-        skip_blanks();
+    /// `text` and `file` outlive it.
+    Cursor(std::string_view text, std::string_view file, unsigned line)
+        : text_(text), file_(file), line_(line) {
+        find_token();
     }
 
-    [[nodiscard]] bool at_end() const { return position_ >= text_.size() || text_[position_] == '#'; }
+    [[nodiscard]] bool at_end() const { return token_.empty(); }
     /// At the end, or before the "=>" of an outcome.
-    [[nodiscard]] bool at_clause_end() const { return at_end() || peek() == "=>"; }
+    [[nodiscard]] bool at_clause_end() const { return at_end() || token_ == "=>"; }
     /// The next token without taking it; empty at the end.
-    [[nodiscard]] std::string_view peek() const;
+    [[nodiscard]] std::string_view peek() const { return token_; }
     /// Takes the next token if it is `word`.
-    bool accept(std::string_view word);
+    bool accept(std::string_view word) {
+        if (token_ != word) return false;
+        take();
+        return true;
+    }
     void expect(std::string_view word);
     /// Takes the next token, whatever it is; `what` says what was expected at the end of the line.
     std::string_view word(std::string_view what);
@@ -46,14 +51,15 @@ class Cursor {
     [[noreturn]] void fail_here(std::string_view expected) const;
 
   private:
-    void skip_blanks();
+    void take();
+    void find_token();
     [[nodiscard]] std::string_view token_at(std::size_t position) const;
     [[noreturn]] void fail_at(std::size_t position, std::string_view found, std::string_view expected) const;
 
-    std::string_view text_;
-    std::string file_;
+    std::string_view text_, file_;
     unsigned line_;
     std::size_t position_ = 0, last_ = 0;
+    std::string_view token_;  ///< at position_; empty at the end
 };
 
 /// The start of a text as a message may show it: short, and printable ASCII whatever stood there.

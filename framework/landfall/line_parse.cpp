@@ -55,10 +55,10 @@ std::optional<Fact> parse_fact(std::string_view word, Cursor& in) {
 Event parse_event(Cursor& in) {
     constexpr std::string_view kKinds = "fault, kernel, stray, dma or lab";
     const auto kind = in.word(kKinds);
+    if (kind == "dma") return Event{std::in_place_type<DmaEvent>, parse_dma(in)};
     if (kind == "kernel") return KernelEvent{in.quoted()};
     if (kind == "lab") return LabEvent{in.quoted()};
     if (kind == "stray") return StrayEvent{in.slice()};
-    if (kind == "dma") return DmaEvent{parse_dma(in)};
     if (kind != "fault") in.fail(kKinds);
     FaultEvent e;
     e.requester = in.bdf();
@@ -76,21 +76,26 @@ bool landing_keyword(std::string_view w) {
     return w == "from" || w == "lands" || w == "also" || w == "nowhere" || w == "nothing" || w == "seq";
 }
 
-// `gap` is the word for bytes without a place; empty where there can be none.
-std::vector<Segment> parse_segments(Cursor& in, std::string_view gap) {
-    const auto prefix = std::string(gap) + "+";
-    std::vector<Segment> out;
-    while (!in.at_clause_end() && (out.empty() || !landing_keyword(in.peek()))) {
-        if (!gap.empty() && in.peek().starts_with(prefix)) {
-            const auto length = parse_size(in.word("a gap").substr(prefix.size()));
-            if (!length || *length == 0) in.fail(fmt::format("{}N, the bytes that are missing", prefix));
-            out.push_back({std::nullopt, *length});
-        } else {
-            auto slice = in.slice();
-            const auto length = slice.span ? slice.span->length : 0;
-            out.push_back({std::move(slice), length});
-        }
+// "nowhere+4K" with `gap` "nowhere": bytes without a place; empty where there can be none.
+bool is_gap(std::string_view token, std::string_view gap) {
+    return !gap.empty() && token.size() > gap.size() && token.starts_with(gap) && token[gap.size()] == '+';
+}
+
+Segment parse_segment(Cursor& in, std::string_view gap) {
+    if (!is_gap(in.peek(), gap)) {
+        auto slice = in.slice();
+        const auto length = slice.span ? slice.span->length : 0;
+        return {std::move(slice), length};
     }
+    const auto length = parse_size(in.word("a gap").substr(gap.size() + 1));
+    if (!length || *length == 0) in.fail(fmt::format("{}+N, the bytes that are missing", gap));
+    return {std::nullopt, *length};
+}
+
+std::vector<Segment> parse_segments(Cursor& in, std::string_view gap) {
+    std::vector<Segment> out;
+    while (!in.at_clause_end() && (out.empty() || !landing_keyword(in.peek())))
+        out.push_back(parse_segment(in, gap));
     if (out.empty()) in.fail_here("a buffer");
     if (out.size() == 1 && !out[0].place) in.fail(fmt::format("'{}' alone when no byte has a place", gap));
     return out;
@@ -130,7 +135,8 @@ Outcome parse_answer(Cursor& in) {
 
 Outcome parse_outcome(Cursor& in) {
     const auto first = in.peek();
-    if (first == "done" || first == "error" || first == "timeout" || landing_keyword(first)) return parse_landing(in);
+    if (first == "done" || first == "error" || first == "timeout" || landing_keyword(first))
+        return Outcome{std::in_place_type<Landing>, parse_landing(in)};
     if (in.accept("sees")) {
         if (in.accept("nothing")) return Sighting{};
         return Sighting{in.name("an IOAS name or nothing")};
@@ -170,7 +176,7 @@ unsigned parse_lane(Cursor& in) {
 void parse_body(Cursor& in, Line& line) {
     if (in.accept("!")) {
         if (!line.when) in.fail("a time in front of an event");
-        line.body = parse_event(in);
+        line.body.emplace<Event>(parse_event(in));
         return;
     }
     if (in.accept("lane")) line.lane = parse_lane(in);
@@ -189,17 +195,14 @@ void parse_outcomes(Cursor& in, Line& line) {
     const bool dma_event = line.event() != nullptr && std::holds_alternative<DmaEvent>(*line.event());
     const std::size_t least = timed && (line.step() != nullptr || dma_event) ? 1 : 0;
     const std::size_t most = line.step() == nullptr ? least : timed ? 2 : 1;
-    std::vector<Outcome> outcomes;
-    while (in.accept("=>")) {
-        if (outcomes.size() == most) in.fail(most == 0 ? "no outcome here" : "no further outcome");
-        outcomes.push_back(parse_outcome(in));
+    auto& last = timed ? line.observed : line.expected;
+    std::size_t n = 0;
+    for (; in.accept("=>"); ++n) {
+        if (n == most) in.fail(most == 0 ? "no outcome here" : "no further outcome");
+        if (last) line.expected = std::move(last);
+        last.emplace(parse_outcome(in));
     }
-    if (outcomes.size() < least) in.fail_here("'=>' and the outcome of a step that ran");
-    if (timed && !outcomes.empty()) {
-        line.observed = std::move(outcomes.back());
-        outcomes.pop_back();
-    }
-    if (!outcomes.empty()) line.expected = std::move(outcomes.back());
+    if (n < least) in.fail_here("'=>' and the outcome of a step that ran");
 }
 
 }  // namespace

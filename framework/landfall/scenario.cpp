@@ -1,11 +1,13 @@
 #include "landfall/scenario.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <sstream>
 
 #include "landfall/cursor.hpp"
@@ -42,8 +44,20 @@ bool may_go_on(std::string_view text, std::size_t i) {
     return false;
 }
 
+// Eight characters of ASCII other than NUL: nearly always.
+bool is_plain(const char* eight) {
+    std::uint64_t w = 0;
+    std::memcpy(&w, eight, sizeof w);
+    constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = kOnes << 7;
+    return ((w | (w - kOnes)) & kTops) == 0;
+}
+
 void require_text(std::string_view text, const std::string& file, unsigned number, bool cut) {
     for (std::size_t i = 0; i < text.size();) {
+        if (i + 8 <= text.size() && is_plain(text.data() + i)) {
+            i += 8;
+            continue;
+        }
         const auto n = utf8_length(text, i);
         if (n == 0 && cut && may_go_on(text, i)) return;
         if (n == 0)
@@ -52,6 +66,26 @@ void require_text(std::string_view text, const std::string& file, unsigned numbe
         i += n;
     }
 }
+
+// Standard input as it comes; std::cin is asked for every character on its own.
+class StandardInput final : public std::istream {
+  public:
+    StandardInput() : std::istream(nullptr) { rdbuf(&buffer_); }
+
+  private:
+    class Buffer final : public std::streambuf {
+        int_type underflow() override {
+            ssize_t n = 0;
+            do n = ::read(STDIN_FILENO, chunk_.data(), chunk_.size());
+            while (n < 0 && errno == EINTR);
+            if (n < 0) throw std::ios_base::failure(std::strerror(errno));
+            setg(chunk_.data(), chunk_.data(), chunk_.data() + n);
+            return n == 0 ? traits_type::eof() : traits_type::to_int_type(chunk_[0]);
+        }
+        std::array<char, 64U << 10> chunk_{};
+    };
+    Buffer buffer_;
+};
 
 Scenario read_lines(std::istream& in, std::string file, bool whole) {
     LineReader reader(in, file);
@@ -76,15 +110,27 @@ Scenario read_lines(std::istream& in, std::string file, bool whole) {
 
 }  // namespace
 
+// What there is, and never more than a line can need: a pipe's next line may be long in coming.
+bool LineReader::fill() {
+    auto* buffer = in_.rdbuf();
+    if (buffer->sgetc() == std::char_traits<char>::eof()) return false;
+    chunk_.resize(static_cast<std::size_t>(std::clamp<std::streamsize>(buffer->in_avail(), 1, kMaxLine)));
+    chunk_.resize(static_cast<std::size_t>(buffer->sgetn(chunk_.data(), static_cast<std::streamsize>(chunk_.size()))));
+    taken_ = 0;
+    return true;
+}
+
 bool LineReader::take_line(std::string& text) {
     text.clear();
-    auto* buffer = in_.rdbuf();
-    for (int c = buffer->sbumpc(); c != std::char_traits<char>::eof(); c = buffer->sbumpc()) {
-        if (c == '\n') return true;
-        if (text.size() == kMaxLine)
+    while (taken_ < chunk_.size() || fill()) {
+        const auto rest = std::string_view(chunk_).substr(taken_);
+        const auto line = rest.substr(0, rest.find('\n'));
+        text += line.substr(0, kMaxLine + 1 - text.size());
+        if (text.size() > kMaxLine)
             throw TextError({file_, number_ + 1, 0}, excerpt(text),
                             "a line of at most " + size_str(kMaxLine) + " bytes");
-        text += static_cast<char>(c);
+        taken_ += line.size() + 1;
+        if (line.size() < rest.size()) return true;
     }
     cut_ = !text.empty();
     return cut_;
@@ -103,7 +149,7 @@ bool LineReader::next(std::string& text) {
 }
 
 std::unique_ptr<std::istream> open_text(const std::string& path) {
-    if (path == "-") return std::make_unique<std::istream>(std::cin.rdbuf());
+    if (path == "-") return std::make_unique<StandardInput>();
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) throw TextError({path, 0, 0}, "a directory", "a file");
     auto in = std::make_unique<std::ifstream>(path, std::ios::binary);

@@ -51,9 +51,12 @@ class LineReader {
 
   private:
     bool take_line(std::string& text);
+    bool fill();
 
     std::istream& in_;
     std::string file_;
+    std::string chunk_;      ///< of the input, as much as was there ...
+    std::size_t taken_ = 0;  ///< ... and so much of it has been handed out
     unsigned number_ = 0;
     bool cut_ = false;
 };
