@@ -7,48 +7,23 @@ namespace {
 
 constexpr Access kRead{true, false}, kWrite{false, true};
 
-// What was observed, with every length spelled out: a bare buffer is all of it, a lone gap the whole DMA.
-struct Observed {
-    std::optional<BufferSlice> place;
-    std::uint64_t length;
-};
-
-std::vector<Observed> spell_out(const Scene& scene, const std::vector<Segment>& segments,
-                                std::uint64_t total) {
-    std::vector<Observed> out;
-    for (const auto& s : segments) {
-        auto length = s.place ? scene.length(*s.place) : s.length;
-        if (length == 0 || length > total) length = total;
-        if (length == 0) break;
-        auto place = s.place;
-        if (place) place->span = BufferSlice::Span{place->span ? place->span->offset : 0, length};
-        out.push_back({std::move(place), length});
-        total -= length;
-    }
-    if (total > 0) out.push_back({std::nullopt, total});
-    return out;
-}
-
-bool leads_to(const Candidate& c, Iova a, const Backing& memory) {
-    const auto at = c.at(a);
-    return at.buffer == memory.buffer && at.address == memory.address;
-}
-
 class Accountant {
   public:
     Accountant(const History& history, const Scene& scene, const DmaRequest& request, const Interval& window,
-               const Landing& landing, const Contested& contested)
-        : history_(history),
-          scene_(scene),
+               const Landing& landing, const Contested& contested, Account& out)
+        : scene_(scene),
           request_(request),
-          window_(window),
           landing_(landing),
-          contested_(contested) {}
+          contested_(contested),
+          out_(out),
+          watch_(history, *out.device, window) {}
 
-    Account run() {
+    void run() {
+        out_.pieces.clear();
         const auto from = read_by(request_), to = written(request_);
-        if (from) out_.read = history_.look(request_.device, *from, window_);
-        if (to) out_.write = history_.look(request_.device, *to, window_);
+        look(from, out_.read);
+        look(to, out_.write);
+        look(scene_.rings(), out_.rings);
         weigh(from, to);
         // What a copy read is known only from what it wrote.
         if (from && (!to || !landing_.from.empty())) take(*from, kRead, out_.read, landing_.from);
@@ -56,10 +31,16 @@ class Accountant {
         if (to)
             for (const auto& s : landing_.also)
                 if (s.place) take_further(*to, *s.place);
-        return std::move(out_);
     }
 
   private:
+    void look(const std::optional<IovaRange>& range, Outlook& out) const {
+        if (range)
+            watch_.look(*range, out);
+        else
+            out.clear();
+    }
+
     // From which byte on the DMA may have been stopped. A device that was refused once may give up the rest.
     void weigh(const std::optional<IovaRange>& from, const std::optional<IovaRange>& to) {
         out_.may_be_shut = (from && out_.read.may_be_shut) || (to && out_.write.may_be_shut) || may_starve();
@@ -78,31 +59,48 @@ class Accountant {
 
     // An engine that cannot fetch its descriptors does nothing at all.
     bool may_starve() const {
-        const auto rings = scene_.rings();
-        if (!rings) return false;
-        const auto outlook = history_.look(request_.device, *rings, window_);
-        return std::ranges::any_of(outlook.stretches, [](const Stretch& s) {
-            return s.may_block({true, true});
-        });
+        return std::ranges::any_of(out_.rings.stretches,
+                                   [](const Stretch& s) { return s.may_block({true, true}); });
     }
 
+    // Every length spelled out: a bare buffer is all of it, a lone gap, or what is not told, the whole rest.
     void take(const IovaRange& range, Access access, const Outlook& outlook,
               const std::vector<Segment>& segments) {
-        auto at = range.start;
-        auto stretch = outlook.stretches.begin();
-        for (auto& seen : spell_out(scene_, segments, range.length)) {
-            while (seen.length > 0) {
-                const auto left = stretch->range.last() - at + 1;
-                const auto length = std::min(left, seen.length);
-                Piece piece{{at, length}, access, seen.place, stretch->candidates};
-                if (piece.place) piece.place->span->length = length;
-                piece.fate = fate_of(piece, *stretch, outlook, (at - range.start) + length);
-                out_.pieces.push_back(std::move(piece));
-                if (seen.place) seen.place->span->offset += length;
-                seen.length -= length;
-                at = at + length;
-                if (length == left) ++stretch;
-            }
+        Taking at{range, access, outlook, range.start, 0};
+        auto left = range.length;
+        for (const auto& s : segments) {
+            auto length = s.place ? scene_.length(*s.place) : s.length;
+            if (length == 0 || length > left) length = left;
+            if (length == 0) break;
+            take_seen(at, s.place, length);
+            left -= length;
+        }
+        if (left > 0) take_seen(at, std::nullopt, left);
+    }
+
+    // How far a range has been accounted for.
+    struct Taking {
+        const IovaRange& range;
+        Access access;
+        const Outlook& outlook;
+        Iova next;
+        std::size_t stretch;
+    };
+
+    void take_seen(Taking& at, const std::optional<BufferSlice>& place, std::uint64_t length) {
+        auto offset = place && place->span ? place->span->offset : 0;
+        while (length > 0) {
+            const auto& stretch = at.outlook.stretches[at.stretch];
+            const auto rest = stretch.range.last() - at.next + 1;
+            const auto taken = std::min(rest, length);
+            auto& piece = out_.pieces.emplace_back(
+                Piece{{at.next, taken}, at.access, std::nullopt, stretch.candidates, Fate::explained});
+            if (place) piece.place = BufferSlice{place->buffer, BufferSlice::Span{offset, taken}};
+            piece.fate = fate_of(piece, stretch, at.outlook, (at.next - at.range.start) + taken);
+            offset += taken;
+            length -= taken;
+            at.next = at.next + taken;
+            if (taken == rest) ++at.stretch;
         }
     }
 
@@ -128,7 +126,7 @@ class Accountant {
         return std::ranges::any_of(out_.read.stretches, [&](const Stretch& s) {
             return s.range.contains({source, piece.iova.length}) &&
                    std::ranges::any_of(s.candidates, [&](const Candidate& c) {
-                       return leads_to(c, source, memory) || contested_(c.at(source), piece.iova.length);
+                       return c.leads_to(memory, source) || contested_(c.at(source), piece.iova.length);
                    });
         });
     }
@@ -150,7 +148,7 @@ class Accountant {
         const auto memory = scene_.memory(*piece.place);
         auto fate = Fate::misplaced;
         for (const auto& c : piece.candidates) {
-            if (!leads_to(c, piece.iova.start, memory)) continue;
+            if (!c.leads_to(memory, piece.iova.start)) continue;
             if (c.mapping->area.tolerated.allows(piece.access)) return Fate::explained;
             fate = Fate::forbidden;
         }
@@ -160,7 +158,7 @@ class Accountant {
     // Bytes found in one more place; which bytes of the DMA they are is not said.
     void take_further(const IovaRange& range, const BufferSlice& place) {
         const auto memory = scene_.memory(place);
-        Piece piece{range, kWrite, place, {}, Fate::misplaced};
+        Piece piece{range, kWrite, place, out_.write.candidates, Fate::misplaced};
         for (const auto& s : out_.write.stretches) {
             for (const auto& c : s.candidates) {
                 const auto base = c.at(s.range.start);
@@ -168,18 +166,16 @@ class Accountant {
                     memory.address - base.address < s.range.length)
                     piece.fate = Fate::explained;
             }
-            piece.candidates.insert(piece.candidates.end(), s.candidates.begin(), s.candidates.end());
         }
         out_.pieces.push_back(std::move(piece));
     }
 
-    const History& history_;
     const Scene& scene_;
     const DmaRequest& request_;
-    const Interval& window_;
     const Landing& landing_;
     const Contested& contested_;
-    Account out_;
+    Account& out_;
+    History::Watch watch_;
     std::optional<std::uint64_t> blockable_from_;
 };
 
@@ -201,7 +197,15 @@ std::optional<IovaRange> read_by(const DmaRequest& request) {
 
 Account account_for(const History& history, const Scene& scene, const DmaRequest& request,
                     const Interval& window, const Landing& landing, const Contested& contested) {
-    return Accountant(history, scene, request, window, landing, contested).run();
+    Account out;
+    account_for(history, scene, request, window, landing, contested, out);
+    return out;
+}
+
+void account_for(const History& history, const Scene& scene, const DmaRequest& request, const Interval& window,
+                 const Landing& landing, const Contested& contested, Account& out) {
+    out.device = history.find(request.device);
+    Accountant(history, scene, request, window, landing, contested, out).run();
 }
 
 }  // namespace landfall

@@ -21,12 +21,14 @@ struct Piece {
     IovaRange iova;
     Access access;                     ///< what the device did here: read or write
     std::optional<BufferSlice> place;  ///< where it was seen
-    std::vector<Candidate> candidates;
+    std::span<const Candidate> candidates;
     Fate fate = Fate::explained;
 };
 
 struct Account {
+    const History::Device* device = nullptr;
     Outlook read, write;  ///< of the addresses the DMA reads from and writes to
+    Outlook rings;        ///< of those its engine reads descriptors from
     std::vector<Piece> pieces;
     bool may_be_shut =
         false;  ///< all of it may have been blocked: domain, bus master, or the engine's own rings
@@ -38,6 +40,9 @@ using Contested = std::function<bool(const Backing& memory, std::uint64_t length
 
 [[nodiscard]] Account account_for(const History& history, const Scene& scene, const DmaRequest& request,
                                   const Interval& window, const Landing& landing, const Contested& contested);
+/// The same, into the memory of an account that is closed.
+void account_for(const History& history, const Scene& scene, const DmaRequest& request, const Interval& window,
+                 const Landing& landing, const Contested& contested, Account& out);
 
 /// The addresses a DMA writes to; nullopt for a read.
 [[nodiscard]] std::optional<IovaRange> written(const DmaRequest& request);

@@ -45,14 +45,14 @@ Nanoseconds over(const std::vector<Line>& block, const Line& begin) {
 
 // ---- in order of the trace --------------------------------------------------------------------------------
 
-void Checker::Impl::feed(const Line& line) {
+void Checker::Impl::feed(Line&& line) {
     if (end && line.body.index() != 0) stop(line, "the trace goes on behind its 'end'");
     if (const auto* f = line.fact())
         fact(*f);
     else if (line.event() != nullptr)
-        event(line);
+        event(std::move(line));
     else if (line.step() != nullptr)
-        step(line);
+        step(std::move(line));
 }
 
 void Checker::Impl::fact(const Fact& f) {
@@ -69,15 +69,15 @@ void Checker::Impl::fact(const Fact& f) {
         for (const auto& change : world.model->fact(f)) world.history.apply(change, std::nullopt, 0);
 }
 
-void Checker::Impl::event(const Line& line) {
+void Checker::Impl::event(Line&& line) {
     std::visit(Overloaded{
                    [&](const FaultEvent&) {
                        ++verdict.faults;
-                       if (stopped.empty()) traffic.defer(line);
+                       if (stopped.empty()) traffic.defer(std::move(line));
                    },
                    [&](const DmaEvent&) {
                        ++verdict.dmas;
-                       if (stopped.empty()) traffic.defer(line);
+                       if (stopped.empty()) traffic.defer(std::move(line));
                    },
                    [&](const KernelEvent& e) {
                        report(broken(KernelCase{line, e}));
@@ -87,7 +87,7 @@ void Checker::Impl::event(const Line& line) {
                        if (block.empty())
                            stray(line, e);
                        else
-                           block.push_back(line);
+                           block.push_back(std::move(line));
                    },
                    [&](const LabEvent& e) { stop(line, "the lab: " + e.text); },
                },
@@ -105,7 +105,7 @@ void Checker::Impl::stray(const Line& line, const StrayEvent& e) {
     report(broken(StrayCase{line, e, known_writer}));
 }
 
-void Checker::Impl::step(const Line& line) {
+void Checker::Impl::step(Line&& line) {
     ++verdict.steps;
     if (!stopped.empty()) return;
     if (!line.when || !line.observed) return stop(line, "the step was not run: it has no times");
@@ -122,10 +122,10 @@ void Checker::Impl::step(const Line& line) {
     }
     if (const auto* broke = std::get_if<Broken>(&*line.observed)) return stop(line, broke->reason);
     for (const auto& name : devices_of(*line.step()))
-        if (!worlds.best().history.knows(name))
+        if (worlds.best().history.find(name) == nullptr)
             return stop(line, fmt::format("no device fact for '{}'", name));
     if (line.expected) report(broken(ExpectationCase{line}));
-    if (line.lane != 0) return block.push_back(line);
+    if (line.lane != 0) return block.push_back(std::move(line));
     if (const auto* answer = std::get_if<Answer>(&*line.observed)) control(line, *answer);
     traffic_step(line);
     judge_faults();
@@ -279,9 +279,9 @@ Checker::~Checker() = default;
 Checker::Checker(Checker&&) noexcept = default;
 Checker& Checker::operator=(Checker&&) noexcept = default;
 
-void Checker::feed(const Line& line) {
+void Checker::feed(Line&& line) {
     try {
-        impl_->feed(line);
+        impl_->feed(std::move(line));
     } catch (const TooManyMappings& e) {
         impl_->stop(line, e.what());
     }

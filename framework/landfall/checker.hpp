@@ -54,7 +54,8 @@ class Checker {
     Checker(Checker&&) noexcept;
     Checker& operator=(Checker&&) noexcept;
 
-    void feed(const Line& line);
+    void feed(Line&& line);
+    void feed(const Line& line) { feed(Line(line)); }
     /// Violations so far (they only grow).
     [[nodiscard]] const std::vector<Violation>& violations() const;
     /// The verdict if the trace ended here. `cut`: its text broke off. A trace without `end` never passes.

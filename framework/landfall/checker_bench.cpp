@@ -73,7 +73,7 @@ void check_trace(benchmark::State& state) {
         std::istream in(&text);
         Checker checker;
         const auto begin = thread_seconds();
-        const bool cut = read_trace(in, "<overlap>", [&](const Line& line) { checker.feed(line); });
+        const bool cut = read_trace(in, "<overlap>", [&](Line&& line) { checker.feed(std::move(line)); });
         const auto spent = thread_seconds() - begin - text.seconds();
         const auto verdict = checker.finish(cut);
         if (verdict.kind != Verdict::Kind::pass) throw std::logic_error("the trace does not pass");

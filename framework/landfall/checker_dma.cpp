@@ -10,14 +10,19 @@ namespace {
 
 constexpr std::uint64_t kViewBytes = 64;  // what `view` reads of the beacon page
 
+bool carries(const DeviceFact& device, Bdf requester) {
+    return device.bdf == requester || device.alias == requester;
+}
+
 }  // namespace
 
-Account Checker::Impl::account(const World& world, const DmaRequest& request, const Interval& window,
-                               const Landing& landing) const {
-    return account_for(world.history, scene, request, window, landing,
-                       [&](const Backing& memory, std::uint64_t length) {
-                           return traffic.contested(world.history, request.device, window, memory, length);
-                       });
+const Account& Checker::Impl::account(const World& world, const DmaRequest& request, const Interval& window,
+                                      const Landing& landing) {
+    const auto contested = [&](const Backing& memory, std::uint64_t length) {
+        return traffic.contested(world.history, request.device, window, memory, length);
+    };
+    account_for(world.history, scene, request, window, landing, std::ref(contested), account_book);
+    return account_book;
 }
 
 void Checker::Impl::landed(const Line& line, unsigned start_line, const DmaRequest& request,
@@ -26,7 +31,7 @@ void Checker::Impl::landed(const Line& line, unsigned start_line, const DmaReque
     const auto* landing = std::get_if<Landing>(&*line.observed);
     if (landing == nullptr) return stop(line, "the outcome is none a DMA can have");
     report(worlds.explain([&](World& world) {
-        const auto a = account(world, request, window, *landing);
+        const auto& a = account(world, request, window, *landing);
         auto found = broken(DmaCase{line, start_line, request, window, *landing, a, world.history, scene});
         carried_out(world, line, start_line, request, window, a);
         traffic.landed(request, window, *landing, a);
@@ -78,7 +83,7 @@ void Checker::Impl::settle(bool everything) {
 }
 
 void Checker::Impl::settled_dma(const Line& line, const DmaEvent& dma) {
-    if (!worlds.best().history.knows(dma.request.device))
+    if (worlds.best().history.find(dma.request.device) == nullptr)
         return stop(line, fmt::format("no device fact for '{}'", dma.request.device));
     landed(line, line.number, dma.request, *line.when);
 }
@@ -90,8 +95,8 @@ bool Checker::Impl::clear(const Line& event) {
     const auto* landing = dma == nullptr ? nullptr : std::get_if<Landing>(&*event.observed);
     if (landing == nullptr || !block.empty() || worlds.count() > 1) return false;
     auto& world = *worlds.begin();
-    if (!world.history.knows(dma->request.device)) return false;
-    const auto a = account(world, dma->request, *event.when, *landing);
+    if (world.history.find(dma->request.device) == nullptr) return false;
+    const auto& a = account(world, dma->request, *event.when, *landing);
     if (!broken(DmaCase{event, event.number, dma->request, *event.when, *landing, a, world.history, scene})
              .empty())
         return false;
@@ -126,13 +131,13 @@ void Checker::Impl::judge_debts() {
 
 bool Checker::Impl::answers_to(const std::string& device, Bdf requester) const {
     const auto it = scene.devices.find(device);
-    return it != scene.devices.end() && (it->second.bdf == requester || it->second.alias == requester);
+    return it != scene.devices.end() && carries(it->second, requester);
 }
 
 bool Checker::Impl::explained(const World& world, const FaultEvent& fault, const Interval& lately) const {
     return std::ranges::any_of(scene.devices, [&](const auto& entry) {
         const auto& name = entry.first;
-        return answers_to(name, fault.requester) &&
+        return carries(entry.second, fault.requester) &&
                (world.faults.explains(name, fault) ||
                 rings_may_fault(world.history, scene, name, fault.address, lately));
     });

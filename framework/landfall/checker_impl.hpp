@@ -12,12 +12,12 @@ struct Checker::Impl {
     explicit Impl(CheckOptions o) : options(std::move(o)), worlds(make_model(options.model)) {}
 
     // -- checker.cpp: lines in the order of the trace
-    void feed(const Line& line);
+    void feed(Line&& line);
     [[nodiscard]] Verdict finish(bool cut) const;
     void fact(const Fact& fact);
-    void event(const Line& line);
+    void event(Line&& line);
     void stray(const Line& line, const StrayEvent& event);
-    void step(const Line& line);
+    void step(Line&& line);
     void control(const Line& line, const Answer& answer);
     void traffic_step(const Line& line);
     void end_of_block();
@@ -25,8 +25,9 @@ struct Checker::Impl {
     void announce_block(const std::vector<Line>& lines);
 
     // -- checker_dma.cpp: what DMAs did, and the events that had to wait
-    [[nodiscard]] Account account(const World& world, const DmaRequest& request, const Interval& window,
-                                  const Landing& landing) const;
+    /// Lives until the next call.
+    [[nodiscard]] const Account& account(const World& world, const DmaRequest& request, const Interval& window,
+                                         const Landing& landing);
     void landed(const Line& line, unsigned start_line, const DmaRequest& request, const Interval& window);
     void carried_out(World& world, const Line& line, unsigned start_line, const DmaRequest& request,
                      const Interval& window, const Account& account);
@@ -52,6 +53,7 @@ struct Checker::Impl {
     Traffic traffic;
     std::vector<Line> block;  ///< steps with a lane, and stray bytes met among them, until the block is over
     std::vector<Line> open_faults;  ///< reported, settled, and so far explained by no DMA
+    Account account_book;           ///< its memory is used for one account after the other
     Verdict verdict;
     std::uint64_t new_violations = 0;  ///< those not known
     std::string stopped;               ///< why nothing further is judged

@@ -10,28 +10,15 @@ namespace {
 // wrong.
 constexpr std::size_t kRemembered = 64;
 
-// Ends the running spell of a timeline and starts the next.
-template <class Spell>
-void follow(std::deque<Spell>& timeline, Spell next, const std::optional<Interval>& step, unsigned line) {
-    if (!timeline.empty() && step) {
-        timeline.back().life.ended = step;
-        timeline.back().life.ended_line = line;
+// Cuts the range wherever something found begins or ends.
+void cut(const IovaRange& range, const std::vector<Outlook::Found>& found, std::vector<Iova>& cuts) {
+    cuts.assign(1, range.start);
+    for (const auto& f : found) {
+        cuts.push_back(f.range.start);
+        if (f.range.last() != range.last()) cuts.push_back(f.range.last() + 1);
     }
-    if (!step) timeline.clear();
-    next.life = {step, std::nullopt, line, 0};
-    timeline.push_back(std::move(next));
-}
-
-// Drops what ended before the instant, oldest first, as long as enough is left to explain with.
-template <class Spell>
-void prune(std::deque<Spell>& spells, Nanoseconds before) {
-    while (spells.size() > kRemembered && spells.front().life.ended &&
-           spells.front().life.ended->end < before)
-        spells.pop_front();
-}
-
-std::vector<Stretch> stretches_of(const IovaRange& range, const std::vector<Candidate>& one) {
-    return {Stretch{range, one}};
+    std::ranges::sort(cuts);
+    cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
 }
 
 bool same_place(const MappingSpell& m, Iova a, const Backing& memory) {
@@ -46,14 +33,33 @@ bool Stretch::may_block(Access wanted) const {
         candidates, [&](const Candidate& c) { return c.certain && c.mapping->area.access.allows(wanted); });
 }
 
+void Outlook::clear() {
+    domains.clear();
+    stretches.clear();
+    candidates.clear();
+    found.clear();
+    may_be_shut = may_be_closed = false;
+    may_be_open = true;
+}
+
+std::size_t History::group_index(std::uint32_t number) {
+    const auto it = std::ranges::find(group_numbers_, number);
+    const auto index = static_cast<std::size_t>(it - group_numbers_.begin());
+    if (it == group_numbers_.end()) {
+        group_numbers_.push_back(number);
+        groups_.emplace_back().follow({}, std::nullopt, 0);
+    }
+    return index;
+}
+
 void History::apply(const Change& change, const std::optional<Interval>& step, unsigned line) {
+    ++news_;
     std::visit(
         Overloaded{
             [&](const DeviceAppeared& c) {
                 auto& device = devices_[c.device];
-                device.group = c.group;
-                follow(device.gate, {true, {}}, std::nullopt, 0);
-                if (!groups_.contains(c.group)) follow(groups_[c.group], {}, std::nullopt, 0);
+                device.group = group_index(c.group);
+                device.gate.follow({true, {}}, std::nullopt, 0);
             },
             [&](const SpaceMade& c) {
                 spaces_.resize(std::max(spaces_.size(), c.space.value + 1));
@@ -64,15 +70,15 @@ void History::apply(const Change& change, const std::optional<Interval>& step, u
             },
             [&](const AreaUnmapped& c) { unmap(c, step, line); },
             [&](const GroupMoved& c) {
-                follow(groups_[c.group], {c.space, c.domain, {}}, step, line);
+                groups_[group_index(c.group)].follow({c.space, c.domain, {}}, step, line);
             },
             [&](const DeviceDeclared& c) {
                 auto& books = devices_[c.device].declared;
-                if (books.empty()) follow(books, {}, std::nullopt, 0);
-                follow(books, {c.space, c.domain, {}}, step, line);
+                if (books.empty()) books.follow({}, std::nullopt, 0);
+                books.follow({c.space, c.domain, {}}, step, line);
             },
             [&](const DeviceGated& c) {
-                follow(devices_[c.device].gate, {c.open, {}}, step, line);
+                devices_[c.device].gate.follow({c.open, {}}, step, line);
             },
         },
         change);
@@ -93,7 +99,7 @@ void History::unmap(const AreaUnmapped& change, const std::optional<Interval>& s
 }
 
 void History::collect(const DomainSpell& domain, const IovaRange& range, const Interval& window,
-                      std::vector<Found>& out) const {
+                      std::vector<Outlook::Found>& out) const {
     const auto& space = spaces_.at(domain.space->value);
     const auto stay = domain.life.within(window);
     const bool stays = domain.life.throughout(window);
@@ -112,76 +118,116 @@ void History::collect(const DomainSpell& domain, const IovaRange& range, const I
     }
 }
 
+const MappingSpell* History::Space::steady(const IovaRange& range, const Interval& window) const {
+    if (!dead.empty() && (!dead.back().life.ended || dead.back().life.ended->end >= window.begin)) return nullptr;
+    const auto behind = live.upper_bound(range.start);
+    if (behind == live.begin()) return nullptr;
+    const auto& m = std::prev(behind)->second;
+    return m.area.range.contains(range) && m.life.throughout(window) ? &m : nullptr;
+}
+
+History::Watch::Watch(const History& history, const Device& device, const Interval& window)
+    : history_(history), device_(device), window_(window) {
+    const auto* gate = device.gate.steady(window);
+    const auto* domain = history.groups_[device.group].steady(window);
+    if (gate == nullptr || !gate->open || domain == nullptr || !domain->space) return;
+    steady_ = domain;
+    space_ = &history.spaces_.at(domain->space->value);
+}
+
+// Nearly always: nothing changed meanwhile, and one mapping covers the whole range.
+bool History::Watch::look_steady(const IovaRange& range, Outlook& out) const {
+    const auto* mapping = steady_ == nullptr ? nullptr : space_->steady(range, window_);
+    if (mapping == nullptr) return false;
+    out.domains.push_back(steady_);
+    out.candidates.push_back({steady_, mapping, true});
+    out.stretches.push_back({range, out.candidates});
+    return true;
+}
+
 Outlook History::look(const std::string& device, const IovaRange& range, const Interval& window) const {
     Outlook out;
-    const auto& d = devices_.find(device)->second;
-    std::vector<Found> found;
+    Watch(*this, *find(device), window).look(range, out);
+    return out;
+}
+
+void History::Watch::look(const IovaRange& range, Outlook& out) const {
+    out.clear();
+    if (look_steady(range, out)) return;
     out.may_be_shut = true;
-    for (const auto& spell : groups_.at(d.group)) {
-        if (!spell.life.possible_in(window)) continue;
+    for (const auto& spell : history_.groups_[device_.group]) {
+        if (!spell.life.possible_in(window_)) continue;
         out.domains.push_back(&spell);
         if (!spell.space) continue;
-        if (spell.life.throughout(window)) out.may_be_shut = false;
-        collect(spell, range, window, found);
+        if (spell.life.throughout(window_)) out.may_be_shut = false;
+        history_.collect(spell, range, window_, out.found);
     }
     out.may_be_open = false;
-    for (const auto& gate : d.gate) {
-        if (!gate.life.possible_in(window)) continue;
+    for (const auto& gate : device_.gate) {
+        if (!gate.life.possible_in(window_)) continue;
         (gate.open ? out.may_be_open : out.may_be_shut) = true;
         if (!gate.open) out.may_be_closed = true;
     }
-    if (found.size() == 1 && found[0].range == range) {  // nearly always
-        out.stretches = stretches_of(range, {found[0].candidate});
-        return out;
-    }
-    // Cut the range wherever a mapping begins or ends.
-    std::vector<Iova> cuts{range.start};
-    for (const auto& f : found) {
-        cuts.push_back(f.range.start);
-        if (f.range.last() != range.last()) cuts.push_back(f.range.last() + 1);
-    }
-    std::ranges::sort(cuts);
-    cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
-    for (std::size_t i = 0; i < cuts.size(); ++i) {
-        const auto end = i + 1 < cuts.size() ? cuts[i + 1] - cuts[i] : range.last() - cuts[i] + 1;
-        out.stretches.push_back({{cuts[i], end}, {}});
-    }
-    for (const auto& f : found)
-        for (auto at = std::ranges::lower_bound(cuts, f.range.start);
-             at != cuts.end() && *at <= f.range.last(); ++at)
-            out.stretches[static_cast<std::size_t>(at - cuts.begin())].candidates.push_back(f.candidate);
-    return out;
+    out.cover(range);
 }
 
-std::vector<const DomainSpell*> History::declared(const std::string& device, const Interval& window) const {
-    const auto& d = devices_.find(device)->second;
-    std::vector<const DomainSpell*> out;
-    for (const auto& spell : d.declared.empty() ? groups_.at(d.group) : d.declared)
-        if (spell.life.possible_in(window)) out.push_back(&spell);
-    return out;
+// One stretch from each cut to the next, with the candidates that reach over it.
+void Outlook::cover(const IovaRange& range) {
+    cut(range, found, cuts);
+    const auto reach = [&](Iova a) {
+        return found | std::views::filter([a](const Found& f) { return f.range.contains(a); });
+    };
+    for (const auto a : cuts)
+        for (const auto& f : reach(a)) candidates.push_back(f.candidate);
+    const std::span<const Candidate> all = candidates;
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < cuts.size(); ++i) {
+        const auto length = i + 1 < cuts.size() ? cuts[i + 1] - cuts[i] : range.last() - cuts[i] + 1;
+        const auto count = static_cast<std::size_t>(std::ranges::distance(reach(cuts[i])));
+        stretches.push_back({{cuts[i], length}, all.subspan(first, count)});
+        first += count;
+    }
+}
+
+const Timeline<DomainSpell>& History::books_of(const Device& device) const {
+    return device.declared.empty() ? groups_[device.group] : device.declared;
+}
+
+const DomainSpell* History::certainly_declared(const Device& device, const Interval& window) const {
+    const auto& books = books_of(device);
+    if (const auto* steady = books.steady(window)) return steady;
+    const DomainSpell* only = nullptr;
+    for (const auto& spell : books) {
+        if (!spell.life.possible_in(window)) continue;
+        if (only != nullptr) return nullptr;
+        only = &spell;
+    }
+    return only != nullptr && only->life.throughout(window) ? only : nullptr;
 }
 
 std::vector<Estranged> History::estranged(const Interval& window) const {
-    const auto steady = [&](const std::deque<DomainSpell>& spells) {
+    const auto throughout = [&](const Timeline<DomainSpell>& spells) {
         const auto it =
             std::ranges::find_if(spells, [&](const auto& s) { return s.life.throughout(window); });
         return it == spells.end() ? nullptr : &*it;
     };
     std::vector<Estranged> out;
     for (const auto& [name, device] : devices_) {
-        const auto* told = steady(device.declared);
-        const auto* actual = steady(groups_.at(device.group));
+        if (device.declared.empty()) continue;
+        const auto* told = throughout(device.declared);
+        const auto* actual = throughout(groups_[device.group]);
         if (told != nullptr && actual != nullptr && told->space && told->space != actual->space)
             out.push_back({name, told, actual});
     }
+    std::ranges::sort(out, {}, &Estranged::device);
     return out;
 }
 
 const DomainSpell* History::last_stay(const Device& device, SpaceId space) const {
-    const auto& spells = groups_.at(device.group);
-    const auto it =
-        std::find_if(spells.rbegin(), spells.rend(), [&](const auto& s) { return s.space == space; });
-    return it == spells.rend() ? nullptr : &*it;
+    const DomainSpell* last = nullptr;
+    for (const auto& spell : groups_[device.group])
+        if (spell.space == space) last = &spell;
+    return last;
 }
 
 std::vector<Trail> History::whence(const std::string& device, Iova a, const Backing& memory) const {
@@ -201,11 +247,16 @@ std::vector<Trail> History::whence(const std::string& device, Iova a, const Back
 }
 
 void History::forget(Nanoseconds before) {
-    for (auto& space : spaces_) prune(space.dead, before);
-    for (auto& [number, spells] : groups_) prune(spells, before);
+    if (news_ < kRemembered) return;  // a few more do no harm
+    news_ = 0;
+    for (auto& space : spaces_)
+        while (space.dead.size() > kRemembered && space.dead.front().life.ended &&
+               space.dead.front().life.ended->end < before)
+            space.dead.pop_front();
+    for (auto& spells : groups_) spells.prune(before, kRemembered);
     for (auto& [name, device] : devices_) {
-        prune(device.gate, before);
-        prune(device.declared, before);
+        device.gate.prune(before, kRemembered);
+        device.declared.prune(before, kRemembered);
     }
 }
 
@@ -233,21 +284,22 @@ bool History::same_since(Nanoseconds before, const History& other) const {
                                   return a.name == b.name && same(a.dead, b.dead, area) &&
                                          same(live(a), live(b), area);
                               }) &&
+           group_numbers_ == other.group_numbers_ && devices_.size() == other.devices_.size() &&
            std::ranges::equal(groups_, other.groups_,
-                              [&](const auto& a, const auto& b) {
-                                  return a.first == b.first && same(a.second, b.second, domain);
-                              }) &&
-           std::ranges::equal(devices_, other.devices_, [&](const auto& a, const auto& b) {
-               return a.first == b.first &&
-                      same(a.second.gate, b.second.gate, [](const GateSpell& s) { return s.open; }) &&
-                      same(a.second.declared, b.second.declared, domain);
+                              [&](const auto& a, const auto& b) { return same(a, b, domain); }) &&
+           std::ranges::all_of(devices_, [&](const auto& entry) {
+               const auto twin = other.devices_.find(entry.first);
+               if (twin == other.devices_.end()) return false;
+               const auto &a = entry.second, &b = twin->second;
+               return same(a.gate, b.gate, [](const Device::GateSpell& s) { return s.open; }) &&
+                      same(a.declared, b.declared, domain);
            });
 }
 
 std::size_t History::remembered() const {
     std::size_t n = 0;
     for (const auto& space : spaces_) n += space.dead.size();
-    for (const auto& [number, spells] : groups_) n += spells.size();
+    for (const auto& spells : groups_) n += spells.size();
     for (const auto& [name, device] : devices_) n += device.gate.size() + device.declared.size();
     return n;
 }

@@ -45,12 +45,10 @@ class HistoryTest : public testing::Test {
         return out;
     }
 
-    // "one two": what b's owner may have been told; "-" for nothing.
+    // "one": what b's owner was certainly told; "-" for nothing, "?" if that is not certain.
     std::string told(Interval window) {
-        std::string out;
-        for (const auto* spell : h.declared("b", window))
-            out += (out.empty() ? "" : " ") + (spell->space ? spell->domain : "-");
-        return out;
+        const auto* spell = h.certainly_declared(*h.find("b"), window);
+        return spell == nullptr ? "?" : spell->space ? spell->domain : "-";
     }
 
     History h;
@@ -151,7 +149,7 @@ TEST_F(HistoryTest, RemembersWhereAnAddressOnceLed) {
 TEST_F(HistoryTest, WithoutBooksTheGroupsDomainIsDeclared) {
     step(GroupMoved{2, SpaceId{1}, "two"}, at(100, 200));
     EXPECT_EQ(told(at(10, 99)), "one");
-    EXPECT_EQ(told(at(150, 160)), "one two");
+    EXPECT_EQ(told(at(150, 160)), "?");
     EXPECT_EQ(told(at(201, 300)), "two");
 }
 
@@ -159,7 +157,8 @@ TEST_F(HistoryTest, BooksOfADeviceMoveOnTheirOwn) {
     step(DeviceDeclared{"b", SpaceId{0}, "one"}, at(10, 20));
     step(GroupMoved{2, SpaceId{1}, "two"}, at(100, 200));
     EXPECT_EQ(told(at(1, 9)), "-") << "nothing was told before the first entry";
-    EXPECT_EQ(told(at(1, 10)), "- one");
+    EXPECT_EQ(told(at(1, 10)), "?");
+    EXPECT_EQ(told(at(30, 90)), "one") << "also when others are told something later";
     EXPECT_EQ(told(at(300, 400)), "one");
     EXPECT_EQ(reach(at(300, 400)), "q") << "books move no DMA";
     EXPECT_TRUE(h.estranged(at(30, 90)).empty()) << "both are 'one'";
@@ -167,7 +166,8 @@ TEST_F(HistoryTest, BooksOfADeviceMoveOnTheirOwn) {
     ASSERT_EQ(h.estranged(at(300, 400)).size(), 1U);
     EXPECT_EQ(h.estranged(at(300, 400))[0].actual->domain, "two");
     step(DeviceDeclared{"b", std::nullopt, {}}, at(500, 510));
-    EXPECT_EQ(told(at(505, 506)), "one -");
+    EXPECT_EQ(told(at(505, 506)), "?");
+    EXPECT_EQ(told(at(300, 400)), "one") << "asked about afterwards";
 }
 
 TEST_F(HistoryTest, MemoryIsBoundedByWhatIsLive) {

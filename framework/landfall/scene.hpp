@@ -10,6 +10,7 @@
 
 #include "landfall/line.hpp"
 #include "landfall/model.hpp"
+#include "landfall/names.hpp"
 
 namespace landfall {
 
@@ -22,7 +23,7 @@ struct KernelRelease {
 
 struct Scene {
     std::map<std::string, DeviceFact, std::less<>> devices;
-    std::map<std::string, Buffer, std::less<>> buffers;
+    ByName<Buffer> buffers;
     std::optional<IovaRange> staging;
     std::optional<KernelRelease> kernel;
     std::string iommu;

@@ -24,8 +24,8 @@ struct Trace {
 };
 
 /// Streams a trace line by line. Returns true if the text was cut inside a line.
-bool read_trace(const std::string& path, const std::function<void(const Line&)>& take);
+bool read_trace(const std::string& path, const std::function<void(Line&&)>& take);
 /// `file` is its name in messages.
-bool read_trace(std::istream& in, const std::string& file, const std::function<void(const Line&)>& take);
+bool read_trace(std::istream& in, const std::string& file, const std::function<void(Line&&)>& take);
 
 }  // namespace landfall

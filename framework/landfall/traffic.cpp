@@ -1,6 +1,8 @@
 #include "landfall/traffic.hpp"
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
 
 namespace landfall {
 namespace {
@@ -10,6 +12,10 @@ constexpr Nanoseconds kNever{~std::uint64_t{0}};
 constexpr std::size_t kSuspects = 64;
 // Events that wait for the next step before the oldest are looked at early.
 constexpr std::size_t kDeferred = 4096;
+// Events done with before their place is used again: few enough to stay in the cache.
+constexpr std::size_t kTaken = 256;
+
+Nanoseconds end_of(const Line& event) { return event.when->end; }
 
 bool overlap(const Backing& a, std::uint64_t a_length, const Backing& b, std::uint64_t b_length) {
     return a.buffer == b.buffer && a.address < b.address + b_length && b.address < a.address + a_length;
@@ -28,64 +34,81 @@ bool may_write(const History& history, const Flight& flight, const Interval& win
 
 }  // namespace
 
+Line& EventQueue::insert(Line&& event) {
+    const bool in_order = empty() || end_of(lines_.back()) <= end_of(event);
+    const auto place = in_order ? end() : std::ranges::upper_bound(begin(), end(), end_of(event), {}, end_of);
+    return *lines_.insert(place, std::move(event));
+}
+
+void EventQueue::pop_front() {
+    ++taken_;
+    if (taken_ < kTaken && taken_ < lines_.size()) return;
+    lines_.erase(lines_.begin(), begin());
+    taken_ = 0;
+}
+
 void Traffic::start(const DmaRequest& request, Nanoseconds begin, unsigned line, bool pump) {
-    open_[request.device] = {request, {begin, kNever}, line, pump};
+    courses_[request.device].open = Flight{request, {begin, kNever}, line, pump};
 }
 
 void Traffic::announce(const DmaRequest& request, const Interval& window) {
-    if (written(request)) done_.push_back({request, window, 0, false});
+    if (written(request)) courses_[request.device].done.push_back({request, window, 0, false});
 }
 
 std::optional<Flight> Traffic::finish(const std::string& device) {
-    auto node = open_.extract(device);
-    if (node.empty()) return std::nullopt;
-    return std::move(node.mapped());
+    const auto it = courses_.find(device);
+    return it == courses_.end() ? std::nullopt : std::exchange(it->second.open, std::nullopt);
 }
 
-void Traffic::defer(const Line& line) {
-    const auto entry = deferred_.emplace(line.when->end, line);
-    const auto* dma = std::get_if<DmaEvent>(line.event());
+void Traffic::defer(Line&& line) {
+    auto& event = deferred_.insert(std::move(line));
+    const auto* dma = std::get_if<DmaEvent>(event.event());
     if (dma == nullptr) {
-        entry->second.when->begin = std::min(latest_begin_, line.when->end);
+        event.when->begin = std::min(latest_begin_, event.when->end);
         return;
     }
     // A pump's DMAs follow one another, so none that is still to come began before this one.
-    const auto it = open_.find(dma->request.device);
-    if (it != open_.end() && it->second.pump)
-        it->second.window.begin = std::max(it->second.window.begin, line.when->begin);
+    const auto it = courses_.find(dma->request.device);
+    if (it != courses_.end() && it->second.open && it->second.open->pump)
+        it->second.open->window.begin = std::max(it->second.open->window.begin, event.when->begin);
 }
 
 void Traffic::relieve(const std::function<bool(const Line&)>& clear) {
     while (deferred_.size() > kDeferred) {
-        auto node = deferred_.extract(deferred_.begin());
-        if (!clear(node.mapped())) suspicious_.insert(std::move(node));
+        const auto& oldest = deferred_.front();
+        if (!clear(oldest)) suspicious_.emplace(end_of(oldest), oldest);
+        deferred_.pop_front();
     }
 }
 
 void Traffic::settle(bool everything, const std::function<void(const Line&)>& take) {
-    const auto due = [&](const auto& queue) {
-        return !queue.empty() && (everything || queue.begin()->first < latest_begin_);
-    };
-    while (due(deferred_) || due(suspicious_)) {
-        const bool second =
-            !due(deferred_) || (due(suspicious_) && suspicious_.begin()->first <= deferred_.begin()->first);
-        auto& queue = second ? suspicious_ : deferred_;
-        const auto node = queue.extract(queue.begin());
-        take(node.mapped());
+    const auto due = [&](Nanoseconds end) { return everything || end < latest_begin_; };
+    while (true) {
+        const auto first = deferred_.empty() ? std::nullopt : std::optional(end_of(deferred_.front()));
+        if (!suspicious_.empty() && (!first || suspicious_.begin()->first <= *first)) {
+            if (!due(suspicious_.begin()->first)) break;
+            take(suspicious_.extract(suspicious_.begin()).mapped());
+        } else {
+            if (!first || !due(*first)) break;
+            take(deferred_.front());  // it meets no DMA of its own device
+            deferred_.pop_front();
+        }
     }
-    if (everything) open_.clear();
+    if (everything)
+        for (auto& [device, course] : courses_) course.open.reset();
 }
 
 void Traffic::landed(const DmaRequest& request, const Interval& window, const Landing& landing,
                      const Account& account) {
     if (!written(request)) return;
     // A pump repeats itself: one entry for its run is enough to say that it may have met another DMA.
+    auto& done = courses_[request.device].done;
     const auto same =
-        std::find_if(done_.rbegin(), done_.rend(), [&](const Flight& f) { return f.request == request; });
-    if (same != done_.rend())
+        std::find_if(done.rbegin(), done.rend(), [&](const Flight& f) { return f.request == request; });
+    if (same != done.rend())
         same->window.end = std::max(same->window.end, window.end);
     else
-        done_.push_back({request, window, 0, false});
+        done.push_back({request, window, 0, false});
     if (landing.status == Landing::Status::done) {
         // A device whose source was blocked may have written other bytes than those that were looked for.
         for (const auto& p : account.pieces)
@@ -100,13 +123,12 @@ void Traffic::landed(const DmaRequest& request, const Interval& window, const La
 
 bool Traffic::contested(const History& history, const std::string& device, const Interval& window,
                         const Backing& memory, std::uint64_t length) const {
-    const auto meets = [&](const Flight& f) {
-        return f.request.device != device && may_write(history, f, window, memory, length);
-    };
-    if (std::ranges::any_of(done_, meets)) return true;
-    if (std::ranges::any_of(open_, [&](const auto& entry) { return meets(entry.second); })) return true;
+    const auto meets = [&](const Flight& f) { return may_write(history, f, window, memory, length); };
+    for (const auto& [name, course] : courses_)
+        if (name != device && (std::ranges::any_of(course.done, meets) || (course.open && meets(*course.open))))
+            return true;
     return any_waiting([&](const DmaRequest& request, const Interval& when) {
-        return meets({request, when, 0, true});
+        return request.device != device && meets({request, when, 0, true});
     });
 }
 
@@ -114,8 +136,9 @@ bool Traffic::may_still_write(const History& history, Nanoseconds now, const Bac
                               std::uint64_t length) const {
     return std::ranges::any_of(
                given_up_, [&](const Suspect& s) { return overlap(s.memory, s.length, memory, length); }) ||
-           std::ranges::any_of(open_, [&](const auto& entry) {
-               return may_write(history, entry.second, {entry.second.window.begin, now}, memory, length);
+           std::ranges::any_of(courses_, [&](const auto& entry) {
+               const auto& open = entry.second.open;
+               return open && may_write(history, *open, {open->window.begin, now}, memory, length);
            });
 }
 
@@ -123,26 +146,31 @@ bool Traffic::open_at(Nanoseconds t, const std::function<bool(const std::string&
     const auto counts = [&](const DmaRequest& request, Nanoseconds begin) {
         return begin <= t && of(request.device);
     };
-    return std::ranges::any_of(
-               open_, [&](const auto& o) { return counts(o.second.request, o.second.window.begin); }) ||
+    return std::ranges::any_of(courses_,
+                               [&](const auto& entry) {
+                                   const auto& open = entry.second.open;
+                                   return open && counts(open->request, open->window.begin);
+                               }) ||
            any_waiting(
                [&](const DmaRequest& request, const Interval& when) { return counts(request, when.begin); });
 }
 
 bool Traffic::any_waiting(const std::function<bool(const DmaRequest&, const Interval&)>& condition) const {
-    const auto holds = [&](const auto& entry) {
-        const auto* dma = std::get_if<DmaEvent>(entry.second.event());
-        return dma != nullptr && condition(dma->request, *entry.second.when);
+    const auto holds = [&](const Line& line) {
+        const auto* dma = std::get_if<DmaEvent>(line.event());
+        return dma != nullptr && condition(dma->request, *line.when);
     };
-    return std::ranges::any_of(deferred_, holds) || std::ranges::any_of(suspicious_, holds);
+    return std::ranges::any_of(deferred_, holds) || std::ranges::any_of(suspicious_ | std::views::values, holds);
 }
 
 Nanoseconds Traffic::watermark() {
     auto mark = latest_begin_;
-    for (const auto& [device, flight] : open_) mark = std::min(mark, flight.window.begin);
-    for (const auto* waiting : {&deferred_, &suspicious_})
-        for (const auto& [time, line] : *waiting) mark = std::min(mark, line.when->begin);
-    std::erase_if(done_, [&](const Flight& f) { return f.window.end < mark; });
+    for (const auto& [device, course] : courses_)
+        if (course.open) mark = std::min(mark, course.open->window.begin);
+    for (const auto& line : deferred_) mark = std::min(mark, line.when->begin);
+    for (const auto& [time, line] : suspicious_) mark = std::min(mark, line.when->begin);
+    for (auto& [device, course] : courses_)
+        std::erase_if(course.done, [&](const Flight& f) { return f.window.end < mark; });
     return mark;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "landfall/account.hpp"
+#include "landfall/names.hpp"
 
 namespace landfall {
 
@@ -18,6 +19,25 @@ struct Flight {
     Interval window;
     unsigned line = 0;
     bool pump = false;
+};
+
+/// Events in the order of their ends. They come in it, or nearly, and many at a time, so they stand in one piece.
+class EventQueue {
+  public:
+    [[nodiscard]] bool empty() const { return taken_ == lines_.size(); }
+    [[nodiscard]] std::size_t size() const { return lines_.size() - taken_; }
+    [[nodiscard]] auto begin() { return lines_.begin() + static_cast<std::ptrdiff_t>(taken_); }
+    [[nodiscard]] auto end() { return lines_.end(); }
+    [[nodiscard]] auto begin() const { return lines_.begin() + static_cast<std::ptrdiff_t>(taken_); }
+    [[nodiscard]] auto end() const { return lines_.end(); }
+    [[nodiscard]] const Line& front() const { return lines_[taken_]; }
+    /// Behind those that end with it.
+    Line& insert(Line&& event);
+    void pop_front();
+
+  private:
+    std::vector<Line> lines_;
+    std::size_t taken_ = 0;  ///< of them
 };
 
 class Traffic {
@@ -34,7 +54,7 @@ class Traffic {
     // -- events, which the rig reports before the step they happened in
     /// A fault is taken to have happened since the step before began, as that step's line came after its own
     /// faults.
-    void defer(const Line& line);
+    void defer(Line&& line);
     /// Gives back, in order of time, the events no unseen step can overlap any more; `everything`: all of
     /// them.
     void settle(bool everything, const std::function<void(const Line&)>& take);
@@ -65,16 +85,20 @@ class Traffic {
         Backing memory;
         std::uint64_t length;
     };
+    /// What there is of one device.
+    struct Course {
+        std::optional<Flight> open;  ///< started or pumping
+        std::vector<Flight> done;    ///< finished writes that others may have met
+    };
 
     /// True if the condition holds for one of the DMAs among the events that wait.
     [[nodiscard]] bool any_waiting(
         const std::function<bool(const DmaRequest&, const Interval&)>& condition) const;
 
     Nanoseconds latest_begin_;
-    std::map<std::string, Flight, std::less<>> open_;  ///< started or pumping, by device
-    std::multimap<Nanoseconds, Line> deferred_;        ///< by their ends
-    std::multimap<Nanoseconds, Line> suspicious_;      ///< those that relieve() could not clear
-    std::vector<Flight> done_;                         ///< finished writes that others may have met
+    ByName<Course> courses_;
+    EventQueue deferred_;
+    std::multimap<Nanoseconds, Line> suspicious_;  ///< those that relieve() could not clear
     std::deque<Suspect> given_up_;
 };
 

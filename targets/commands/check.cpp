@@ -28,9 +28,9 @@ void print_rules() {
 // Traces may be larger than memory, so the lines are kept only if they are to be shown.
 Verdict judge(const std::string& path, const CheckOptions& options, Trace* keep) {
     Checker checker(options);
-    const bool cut = read_trace(path, [&](const Line& line) {
-        checker.feed(line);
+    const bool cut = read_trace(path, [&](Line&& line) {
         if (keep != nullptr) keep->lines.push_back(line);
+        checker.feed(std::move(line));
     });
     return checker.finish(cut);
 }
@@ -48,7 +48,7 @@ int weight(ExitStatus status) {
 // Where a second model parts from the first, whose verdict counts.
 ExitStatus compare(const std::string& path, const CheckOptions& options, const std::string& other) {
     Trace trace{path, {}, false};
-    trace.cut = read_trace(path, [&](const Line& line) { trace.lines.push_back(line); });
+    trace.cut = read_trace(path, [&](Line&& line) { trace.lines.push_back(std::move(line)); });
     const auto divergence = diverge(trace, options, other);
     fmt::print("{}\n{}", path, divergence_text(trace, divergence));
     return divergence.verdicts[0].exit_status();

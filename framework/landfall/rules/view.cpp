@@ -22,23 +22,14 @@ void check_sighting(const DmaCase& dma, std::vector<Violation>& found) {
     found.push_back(std::move(v));
 }
 
-// What the device's books name throughout the window; nullptr if they change in it or name nothing.
-const DomainSpell* books_of(const DmaCase& dma) {
-    const auto spells = dma.history.declared(dma.request.device, dma.window);
-    const bool steady =
-        spells.size() == 1 && spells.front()->space && spells.front()->life.throughout(dma.window);
-    return steady ? spells.front() : nullptr;
-}
-
 // The domain that explains where the piece was seen, if what the books name does not: nullptr if it does.
 const DomainSpell* against(const DmaCase& dma, const Piece& piece, const DomainSpell& books) {
+    for (const auto& c : piece.candidates)
+        if (c.domain->space == books.space) return nullptr;
     const auto memory = dma.scene.memory(*piece.place);
     const DomainSpell* other = nullptr;
-    for (const auto& c : piece.candidates) {
-        if (c.domain->space == books.space) return nullptr;
-        const auto at = c.at(piece.iova.start);
-        if (at.buffer == memory.buffer && at.address == memory.address) other = c.domain;
-    }
+    for (const auto& c : piece.candidates)
+        if (c.leads_to(memory, piece.iova.start)) other = c.domain;
     const auto trails = dma.history.whence(dma.request.device, piece.iova.start, memory);
     const bool books_lead_there = std::ranges::any_of(trails, [&](const Trail& trail) {
         return trail.space == dma.history.name_of(*books.space) &&
@@ -49,8 +40,8 @@ const DomainSpell* against(const DmaCase& dma, const Piece& piece, const DomainS
 
 // The device's owner was told one domain, and its DMA went through another.
 void check_books(const DmaCase& dma, std::vector<Violation>& found) {
-    const auto* books = books_of(dma);
-    if (books == nullptr) return;
+    const auto* books = dma.history.certainly_declared(*dma.account.device, dma.window);
+    if (books == nullptr || !books->space) return;
     for (const auto& piece : dma.account.pieces) {
         if (!piece.place || piece.fate != Fate::explained) continue;
         const auto* other = against(dma, piece, *books);
