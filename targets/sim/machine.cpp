@@ -142,18 +142,20 @@ Task<bool> Machine::payload(Device& device, const DmaRequest& r, Landing& landin
     co_return ok;
 }
 
+Landing unheard_of(const DmaRequest& request) {
+    Landing landing{Landing::Status::timeout, std::nullopt, {}, {}, {}};
+    (request.verb == DmaRequest::Verb::read ? landing.from : landing.lands) = {Segment{}};
+    return landing;
+}
+
 // Fetches the descriptor, moves the data, writes the descriptor back. A device that cannot reach its rings is
 // never heard of again until it is reset.
 Task<> Machine::transfer(Device& device, Flight& flight) {
     const auto& r = flight.request;
     scheduler_.touch(Touch::Kind::heed, signal(device));
     auto& landing = flight.landing;
-    landing.status = Landing::Status::timeout;
+    landing = unheard_of(r);
     landing.seq = ++sequence_;
-    if (r.verb == DmaRequest::Verb::read)
-        landing.from = {Segment{}};
-    else
-        landing.lands = {Segment{}};
     co_await leftovers(device);
     const bool lost = config_.faults.has(Fault::dma_lost) && *landing.seq % 4 == 3;
     if ((co_await reach(device, rings(device), kRead)).ok) {

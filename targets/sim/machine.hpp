@@ -43,6 +43,9 @@ struct Flight {
     [[nodiscard]] bool ready() const { return done; }  ///< for whoever waits
 };
 
+/// What is known of a DMA from which nobody has heard anything yet.
+[[nodiscard]] Landing unheard_of(const DmaRequest& request);
+
 class Machine {
   public:
     using OnEvent = std::function<void(Event)>;

@@ -277,7 +277,7 @@ Outcome Play::start(const Start& step) {
     auto& d = device(step.request.device);
     if (!d.bus_master) return Unmet{d.name + " is not open, or no engine drives it"};
     machine_.scheduler().touch(Touch::Kind::signal, machine_.signal(d));
-    auto& flight = flights_[d.name] = Flight{step.request, {}, {}, false};
+    auto& flight = flights_[d.name] = Flight{step.request, {}, unheard_of(step.request), false};
     machine_.scheduler().spawn(ActorId::dma(machine_.number(d)), machine_.transfer(d, flight));
     return Answer{};
 }
