@@ -22,14 +22,6 @@ bool is_traffic(const Step& step) {
            std::holds_alternative<Sleep>(step);
 }
 
-// The request whose DMA a step begins, or begins to repeat.
-const DmaRequest* begun_by(const Step& step) {
-    if (const auto* s = std::get_if<Dma>(&step)) return &s->request;
-    if (const auto* s = std::get_if<Start>(&step)) return &s->request;
-    if (const auto* s = std::get_if<Pump>(&step)) return &s->request;
-    return nullptr;
-}
-
 // When the DMAs that a step of a block began were over, as far as the block tells.
 Nanoseconds over(const std::vector<Line>& block, const Line& begin) {
     if (std::holds_alternative<Dma>(*begin.step())) return begin.when->end;

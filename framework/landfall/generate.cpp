@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 #include "landfall/draft.hpp"
 
@@ -168,6 +169,10 @@ class Generator {
         DmaRequest r{d.name, std::array{Verb::write, Verb::read, Verb::copy}[weighted({6, 2, 1})], range,
                      std::nullopt};
         if (r.verb != Verb::copy) return r;
+        if (!options_.copies_beside && (lanes_ > 0 || copying_)) {
+            r.verb = Verb::write;
+            return r;
+        }
         r.target = aim(d).start;
         if (!safe({*r.target, range.length})) r.target = Iova{0x200000};
         return r;
@@ -369,16 +374,26 @@ class Generator {
     void in_flight(unsigned depth) {
         auto* d = idle();
         if (d == nullptr || !options_.background) return dma();
-        draft_.add(Start{request(*d, aim(*d))});
-        move(depth + 1);
+        const auto r = request(*d, aim(*d));
+        draft_.add(Start{r});
+        beside(r, [&] { move(depth + 1); });
         draft_.add(Wait{d->name});
     }
     void pumped(unsigned depth) {
         auto* d = idle();
         if (d == nullptr || !options_.background) return dma();
-        draft_.add(Pump{request(*d, aim(*d))});
-        for (auto n = 1 + below(3); n > 0; --n) move(depth + 1);
+        const auto r = request(*d, aim(*d));
+        draft_.add(Pump{r});
+        beside(r, [&] {
+            for (auto n = 1 + below(3); n > 0; --n) move(depth + 1);
+        });
         draft_.add(Halt{d->name});
+    }
+    template <class Steps>
+    void beside(const DmaRequest& under_way, Steps steps) {
+        const bool before = std::exchange(copying_, copying_ || under_way.verb == Verb::copy);
+        steps();
+        copying_ = before;
     }
     /// Devices are opened, closed and reset on their own: what a step beside that meets is nowhere written.
     /// Where an object is destroyed nothing is made beside it, that might be given its id.
@@ -489,6 +504,7 @@ class Generator {
     std::vector<std::uint64_t> spots_;
     unsigned names_ = 0;
     std::size_t lanes_ = 0;    // of the block being written; 0: none is
+    bool copying_ = false;     // a copy is under way
     bool destroying_ = false;  // in the block being written objects may be destroyed, and none are made
 };
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "landfall/generate.hpp"
+#include "landfall/validate.hpp"
 
 namespace landfall {
 namespace {
@@ -78,6 +79,28 @@ TEST(Generate, LeavesOutWhatTheRigLacks) {
         }
         for (const auto& name : scenario.devices()) EXPECT_TRUE(name == "x" || name == "y" || name == "z");
     }
+}
+
+TEST(Generate, CopiesOneAtATimeWhereTheyCannotBeToldApart) {
+    GenerateOptions options;
+    options.copies_beside = false;
+    unsigned copies = 0;
+    for (std::uint64_t seed = 0; seed < 500; ++seed) {
+        Random random(seed);
+        std::string under_way;
+        for (const auto& line : generate(random, options).lines) {
+            const auto& step = *line.step();
+            if (driven_by(step) == under_way && (std::holds_alternative<Wait>(step) || std::holds_alternative<Halt>(step)))
+                under_way.clear();
+            const auto* request = begun_by(step);
+            if (request == nullptr || request->verb != DmaRequest::Verb::copy) continue;
+            ++copies;
+            EXPECT_EQ(line.lane, 0U);
+            EXPECT_EQ(under_way, "") << print(line);
+            if (!std::holds_alternative<Dma>(step)) under_way = request->device;
+        }
+    }
+    EXPECT_GT(copies, 500U);
 }
 
 }  // namespace

@@ -51,6 +51,13 @@ std::vector<std::string> devices_of(const Step& step) {
                       step);
 }
 
+const DmaRequest* begun_by(const Step& step) {
+    if (const auto* s = std::get_if<Dma>(&step)) return &s->request;
+    if (const auto* s = std::get_if<Start>(&step)) return &s->request;
+    if (const auto* s = std::get_if<Pump>(&step)) return &s->request;
+    return nullptr;
+}
+
 std::string driven_by(const Step& step) {
     return std::visit(Overloaded{
                           [](const DeviceControl& s) { return s.device; },

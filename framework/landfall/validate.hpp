@@ -17,6 +17,9 @@ namespace landfall {
 /// The device whose engine a step uses; empty if none.
 [[nodiscard]] std::string driven_by(const Step& step);
 
+/// The request whose DMA a step begins, or begins to repeat; nullptr if it begins none.
+[[nodiscard]] const DmaRequest* begun_by(const Step& step);
+
 /// Checks step by step: names (declared once, before use, of the right kind), slices within their buffers,
 /// start/wait and pump/halt in pairs, and expectations that the step could meet. Throws TextError.
 class Validator {

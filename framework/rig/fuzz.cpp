@@ -69,6 +69,7 @@ class Fuzzer {
         const auto& first = players_.front()->file();
         generate_.groups = groups_of(first);
         for (const auto& player : players_) {
+            generate_.copies_beside = generate_.copies_beside && knows_copies(player->file());
             if (groups_of(player->file()) != generate_.groups)
                 throw LabError(fmt::format("{} and {} do not group their functions alike", first.name,
                                            player->file().name),
@@ -144,6 +145,8 @@ ExitStatus FuzzReport::exit_status() const {
     if (inconclusive + disagreements > 0) return ExitStatus::inconclusive;
     return skipped == histories ? ExitStatus::unmet : ExitStatus::pass;
 }
+
+bool knows_copies(const RigFile& rig) { return rig.kind == RigFile::Kind::sim; }
 
 std::vector<std::vector<std::string>> groups_of(const RigFile& rig) {
     auto groups = rig.groups;

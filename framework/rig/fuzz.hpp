@@ -60,6 +60,8 @@ struct FuzzReport {
 
 /// The rig's functions group by group: those its file puts together, and the others each for itself.
 [[nodiscard]] std::vector<std::vector<std::string>> groups_of(const RigFile& rig);
+/// The rig can tell two copies under way from one another whatever they copy.
+[[nodiscard]] bool knows_copies(const RigFile& rig);
 
 /// The scenario that `fuzz` runs for this seed; a simulated rig plays it with the same seed.
 [[nodiscard]] Scenario fuzz_scenario(std::uint64_t seed, const GenerateOptions& options);

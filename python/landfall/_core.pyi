@@ -186,10 +186,13 @@ class FaultInfo:
 
 class GenerateOptions:
     """What a generated scenario may be made of."""
-    def __init__(self, *, groups: list[list[str]] = [['a', 'b'], ['c']], features: list[str] = ['map-file', 'huge-buffers', 'reset'], most_steps: int = 40, lanes: bool = True, background: bool = True) -> None: ...
+    def __init__(self, *, groups: list[list[str]] = [['a', 'b'], ['c']], features: list[str] = ['map-file', 'huge-buffers', 'reset'], most_steps: int = 40, lanes: bool = True, background: bool = True, copies_beside: bool = True) -> None: ...
     @property
     def background(self) -> bool:
         """start/wait and pump/halt around other steps."""
+    @property
+    def copies_beside(self) -> bool:
+        """Copies while another device's copy is under way, which a real rig may take for one another."""
     @property
     def features(self) -> list[str]:
         """What the rig has; the rest is not used."""

@@ -43,10 +43,12 @@ def _scenarios(draw: st.DrawFn, options: GenerateOptions) -> Scenario:
 
 def scenarios(*, groups: Sequence[Sequence[str]] = _PLAIN.groups, features: Sequence[str] = _PLAIN.features,
               most_steps: int = _PLAIN.most_steps, lanes: bool = _PLAIN.lanes,
-              background: bool = _PLAIN.background) -> st.SearchStrategy[Scenario]:
+              background: bool = _PLAIN.background,
+              copies_beside: bool = _PLAIN.copies_beside) -> st.SearchStrategy[Scenario]:
     """Scenarios such as `landfall fuzz` runs, each decision of the generator a draw, so that Hypothesis shrinks them.
 
     `groups` and `features` are to be those of the rig they run on; the others are as in GenerateOptions.
     """
     return _scenarios(GenerateOptions(groups=[list(names) for names in groups], features=list(features),
-                                      most_steps=most_steps, lanes=lanes, background=background))
+                                      most_steps=most_steps, lanes=lanes, background=background,
+                                      copies_beside=copies_beside))

@@ -38,8 +38,8 @@ void bind_choices(py::module_& m) {
 }
 
 GenerateOptions make_options(std::vector<std::vector<std::string>> groups, std::vector<std::string> features,
-                             std::size_t most_steps, bool lanes, bool background) {
-    return {std::move(groups), std::move(features), most_steps, lanes, background};
+                             std::size_t most_steps, bool lanes, bool background, bool copies_beside) {
+    return {std::move(groups), std::move(features), most_steps, lanes, background, copies_beside};
 }
 
 void bind_options(py::module_& m) {
@@ -47,14 +47,17 @@ void bind_options(py::module_& m) {
     py::class_<GenerateOptions>(m, "GenerateOptions", "What a generated scenario may be made of.")
         .def(py::init(&make_options), py::kw_only(), py::arg("groups") = plain.groups,
              py::arg("features") = plain.features, py::arg("most_steps") = plain.most_steps,
-             py::arg("lanes") = plain.lanes, py::arg("background") = plain.background)
+             py::arg("lanes") = plain.lanes, py::arg("background") = plain.background,
+             py::arg("copies_beside") = plain.copies_beside)
         .def_readonly("groups", &GenerateOptions::groups, "Devices, group by group.")
         .def_readonly("features", &GenerateOptions::features, "What the rig has; the rest is not used.")
         .def_readonly("most_steps", &GenerateOptions::most_steps,
                       "About; the objects a scenario begins with come on top.")
         .def_readonly("lanes", &GenerateOptions::lanes, "Blocks of steps that run side by side.")
         .def_readonly("background", &GenerateOptions::background,
-                      "start/wait and pump/halt around other steps.");
+                      "start/wait and pump/halt around other steps.")
+        .def_readonly("copies_beside", &GenerateOptions::copies_beside,
+                      "Copies while another device's copy is under way, which a real rig may take for one another.");
 }
 
 }  // namespace

@@ -17,7 +17,9 @@ struct Arguments {
 };
 
 void write(Arguments& a) {
-    a.options.groups = groups_of(load_rig(a.rig));
+    const auto rig = load_rig(a.rig);
+    a.options.groups = groups_of(rig);
+    a.options.copies_beside = knows_copies(rig);
     a.options.lanes = !a.no_lanes;
     a.options.background = !a.no_background;
     fmt::print("{}", fuzz_scenario(a.seed, a.options).print());
