@@ -399,6 +399,7 @@ class Generator {
     /// Where an object is destroyed nothing is made beside it, that might be given its id.
     void side_by_side() {
         if (!options_.lanes) return dma();
+        if (rarely(4)) return tug_of_war();
         draft_.certain = false;
         lanes_ = 2 + below(2);
         destroying_ = rarely(4);
@@ -407,6 +408,17 @@ class Generator {
         lanes_ = draft_.lane = 0;
         destroying_ = false;
         for (auto n = below(3); n > 0; --n) dma();
+    }
+    /// All members of a group are moved at the same time, each to somewhere else, and look where they are.
+    void tug_of_war() {
+        const auto group = any_device().group;
+        if (target() == nullptr) return;
+        draft_.certain = false;
+        for (auto& d : draft_.devices)
+            if (d.group == group && ++draft_.lane <= kMaxLane) attach(d, *target());
+        draft_.lane = 0;
+        for (const auto& d : draft_.devices)
+            if (d.group == group && d.open && !d.busy) draft_.add(View{d.name});
     }
     void lane_step() {
         auto* space = living();
