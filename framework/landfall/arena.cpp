@@ -228,6 +228,7 @@ std::vector<Segment> Arena::origin(std::span<const std::byte> data, Iova iova, c
         });
     };
     for (std::uint64_t i = 0; i < words.size(); ++i) {
+        if (!is_stamp(words[i])) continue;
         // The page of the word before is nearly always the page of this one.
         if (i > 0 && marks[i - 1].block != nullptr) {
             const auto& m = marks[i - 1];
@@ -275,6 +276,23 @@ void Arena::restamp(const std::vector<Segment>& places) {
             store_word(at.block.mapping.bytes().data() + w * kWord, at.block.shadow[w]);
         }
     }
+}
+
+bool Arena::is_stamp(std::uint64_t word) const {
+    const auto sequence = sequence_of(word);
+    return sequence != 0 && sequence <= sequence_;
+}
+
+void Arena::scrub() {
+    const auto sequence = next_sequence();
+    std::uint64_t index = 0;
+    const std::lock_guard lock(mutex_);
+    for (const auto& b : blocks_)
+        for (std::uint64_t w = 0; w < b->words() && !b->read_only; ++w) {
+            if (is_stamp(b->load(w))) continue;
+            b->shadow[w] = stamp_of(sequence, index++);
+            store_word(b->mapping.bytes().data() + w * kWord, b->shadow[w]);
+        }
 }
 
 std::vector<BufferSlice> Arena::sweep() {

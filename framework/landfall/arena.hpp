@@ -49,6 +49,7 @@ class Arena {
     /// gives way to fresh stamps.
     [[nodiscard]] Found landed(std::span<const std::byte> payload, Iova iova, const Changes& changes);
     /// Whose content the bytes are that a DMA read from `iova`. `skip`: pieces not to look into (a copy's own target).
+    /// Bytes that are no stamps are a device's own, and nobody's content wherever else they may stand.
     [[nodiscard]] std::vector<Segment> origin(std::span<const std::byte> data, Iova iova,
                                               const std::vector<Segment>& skip = {});
     /// Current content of the places, in order; gaps are left as zeros.
@@ -56,6 +57,8 @@ class Arena {
     /// Gives the places a fresh content, so that a copy does not leave two pages alike.
     void restamp(const std::vector<Segment>& places);
 
+    /// Gives fresh stamps to what is none: a device's own bytes, which another device may hold as well.
+    void scrub();
     /// Bytes that changed although no DMA that was looked at put them there; they become the known content.
     [[nodiscard]] std::vector<BufferSlice> sweep();
 
@@ -85,6 +88,8 @@ class Arena {
                    std::uint64_t count, std::uint64_t page_word, const Changes& changes) const;
     [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
     void accept(const Marks& marks, std::span<const std::uint64_t> carried);
+    /// A stamp that was given out.
+    [[nodiscard]] bool is_stamp(std::uint64_t word) const;
 
     mutable std::mutex mutex_;
     std::vector<std::unique_ptr<Block>> blocks_;

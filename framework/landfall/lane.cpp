@@ -71,6 +71,7 @@ void Lane::start(const DmaRequest& request) {
     Flight flight{request, arena_.next_sequence(), {}, false, 0, false};
     flight.began_alone = ++bustle_.flying == 1;
     flight.nth = ++bustle_.started;
+    if (bustle_.doubtful) arena_.scrub();
     {
         const std::lock_guard lock(bustle_.mutex);
         bustle_.open.push_back(flight.sequence);

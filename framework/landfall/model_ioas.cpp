@@ -127,6 +127,13 @@ Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area
     if (!iova)  // iopt_alloc_iova() looks at the first before it looks for room
         if (auto no = misaligned({pieces.front()})) return *std::move(no);
     if (!iova && !has_room(length)) return refuse(ENOSPC, "no allowed range has room for it");
+    auto out = check_placed(iova, pieces);
+    if (!iova && !has_room(length + kHugePage)) out.allowed.push_back({ENOSPC});
+    return out;
+}
+
+// What stands in the way once there is a place for it.
+Prediction IoasModel::check_placed(std::optional<Iova> iova, const std::vector<Area>& pieces) const {
     for (const auto& p : pieces)
         if (p.access.write && !p.writable_pages)
             return refuse(EPERM, "the pages were mapped read-only, so a copy cannot be writable");
@@ -134,8 +141,7 @@ Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area
     if (domains > 0)
         if (auto no = unfit_for_table(iova.value_or(Iova{0}), pieces)) return *std::move(no);
     auto out = fine();
-    if (!iova && !has_room(length + kHugePage)) out.allowed.push_back({ENOSPC});
-    if (iova && domains > 0 && iova->value + (length - 1) >= kAlwaysInAperture)
+    if (iova && domains > 0 && iova->value + (total(pieces) - 1) >= kAlwaysInAperture)
         out.allowed.push_back({EINVAL});
     return out;
 }

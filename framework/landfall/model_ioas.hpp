@@ -85,6 +85,7 @@ class IoasModel {
     [[nodiscard]] Prediction or_idle(Prediction answer) const;
     [[nodiscard]] Prediction check_unmap(const std::optional<IovaRange>& range) const;
     [[nodiscard]] Prediction check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
+    [[nodiscard]] Prediction check_placed(std::optional<Iova> iova, const std::vector<Area>& pieces) const;
     [[nodiscard]] std::optional<Prediction> misplaced(Iova iova, std::uint64_t length) const;
     [[nodiscard]] std::optional<Prediction> misaligned(const std::vector<Area>& pieces) const;
     [[nodiscard]] static std::optional<Prediction> unfit_for_table(Iova at, const std::vector<Area>& pieces);

@@ -109,6 +109,12 @@ TEST_F(ModelTest, TheKernelsChoiceOfAnIovaIsBound) {
     EXPECT_THAT(object("map one auto p rw => ok 0x1100"), HasSubstr("aligned"));
 }
 
+// Where the room is tight, the kernel may find none before it looks at anything else.
+TEST_F(ModelTest, NoRoomMayBeFoundFirst) {
+    run("buffer p 8K\nioas one\nmap one 0x200000 p r\nallow one 0x10000000+8K\n"
+        "ioas-copy one auto one 0x200000+4K rw => EPERM\nioas-copy one auto one 0x200000+4K rw => ENOSPC");
+}
+
 TEST_F(ModelTest, NoRoomIsNoRoom) {
     run("buffer p 8K\nioas one\nallow one 0x10000000+8K\nmap one 0x10000000 p rw\nmap one auto p rw => "
         "ENOSPC");
