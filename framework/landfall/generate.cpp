@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <utility>
 
 #include "landfall/draft.hpp"
 
@@ -165,11 +164,11 @@ class Generator {
         range = part_of(range);
         return safe(range) ? range : IovaRange{Iova{0x200000}, 64};
     }
-    DmaRequest request(const Device& d, const IovaRange& range) {
+    DmaRequest request(const Device& d, const IovaRange& range, bool in_background = false) {
         DmaRequest r{d.name, std::array{Verb::write, Verb::read, Verb::copy}[weighted({6, 2, 1})], range,
                      std::nullopt};
         if (r.verb != Verb::copy) return r;
-        if (!options_.copies_beside && (lanes_ > 0 || copying_)) {
+        if (!options_.copies_beside && (in_background || lanes_ > 0 || std::ranges::any_of(draft_.devices, &Device::busy))) {
             r.verb = Verb::write;
             return r;
         }
@@ -374,26 +373,16 @@ class Generator {
     void in_flight(unsigned depth) {
         auto* d = idle();
         if (d == nullptr || !options_.background) return dma();
-        const auto r = request(*d, aim(*d));
-        draft_.add(Start{r});
-        beside(r, [&] { move(depth + 1); });
+        draft_.add(Start{request(*d, aim(*d), true)});
+        move(depth + 1);
         draft_.add(Wait{d->name});
     }
     void pumped(unsigned depth) {
         auto* d = idle();
         if (d == nullptr || !options_.background) return dma();
-        const auto r = request(*d, aim(*d));
-        draft_.add(Pump{r});
-        beside(r, [&] {
-            for (auto n = 1 + below(3); n > 0; --n) move(depth + 1);
-        });
+        draft_.add(Pump{request(*d, aim(*d), true)});
+        for (auto n = 1 + below(3); n > 0; --n) move(depth + 1);
         draft_.add(Halt{d->name});
-    }
-    template <class Steps>
-    void beside(const DmaRequest& under_way, Steps steps) {
-        const bool before = std::exchange(copying_, copying_ || under_way.verb == Verb::copy);
-        steps();
-        copying_ = before;
     }
     /// Devices are opened, closed and reset on their own: what a step beside that meets is nowhere written.
     /// Where an object is destroyed nothing is made beside it, that might be given its id.
@@ -516,7 +505,6 @@ class Generator {
     std::vector<std::uint64_t> spots_;
     unsigned names_ = 0;
     std::size_t lanes_ = 0;    // of the block being written; 0: none is
-    bool copying_ = false;     // a copy is under way
     bool destroying_ = false;  // in the block being written objects may be destroyed, and none are made
 };
 

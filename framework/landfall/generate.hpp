@@ -18,8 +18,8 @@ struct GenerateOptions {
     std::size_t most_steps = 40;                 ///< about; the objects a scenario begins with come on top
     bool lanes = true;                           ///< blocks of steps that run side by side
     bool background = true;                      ///< start/wait and pump/halt around other steps
-    /// Copies while another device's copy is under way. A real rig knows a copy's bytes by what they were before: two that
-    /// copy to and fro between the same pages may be taken for one another.
+    /// Copies while other DMA is under way. A real rig knows a DMA by the bytes it carries: where they are copied on before
+    /// it was looked at, they have landed there, too.
     bool copies_beside = true;
 };
 

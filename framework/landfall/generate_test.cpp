@@ -81,26 +81,28 @@ TEST(Generate, LeavesOutWhatTheRigLacks) {
     }
 }
 
-TEST(Generate, CopiesOneAtATimeWhereTheyCannotBeToldApart) {
+TEST(Generate, CopiesAloneWhereBytesCopiedOnWouldMislead) {
     GenerateOptions options;
     options.copies_beside = false;
     unsigned copies = 0;
     for (std::uint64_t seed = 0; seed < 500; ++seed) {
         Random random(seed);
-        std::string under_way;
+        std::set<std::string> under_way;
         for (const auto& line : generate(random, options).lines) {
             const auto& step = *line.step();
-            if (driven_by(step) == under_way && (std::holds_alternative<Wait>(step) || std::holds_alternative<Halt>(step)))
-                under_way.clear();
             const auto* request = begun_by(step);
-            if (request == nullptr || request->verb != DmaRequest::Verb::copy) continue;
-            ++copies;
-            EXPECT_EQ(line.lane, 0U);
-            EXPECT_EQ(under_way, "") << print(line);
-            if (!std::holds_alternative<Dma>(step)) under_way = request->device;
+            if (request != nullptr && request->verb == DmaRequest::Verb::copy) {
+                ++copies;
+                EXPECT_EQ(line.lane, 0U);
+                EXPECT_TRUE(std::holds_alternative<Dma>(step) && under_way.empty()) << print(line);
+            }
+            if (std::holds_alternative<Start>(step) || std::holds_alternative<Pump>(step))
+                under_way.insert(driven_by(step));
+            else if (std::holds_alternative<Wait>(step) || std::holds_alternative<Halt>(step))
+                under_way.erase(driven_by(step));
         }
     }
-    EXPECT_GT(copies, 500U);
+    EXPECT_GT(copies, 200U);
 }
 
 }  // namespace

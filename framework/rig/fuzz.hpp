@@ -60,7 +60,7 @@ struct FuzzReport {
 
 /// The rig's functions group by group: those its file puts together, and the others each for itself.
 [[nodiscard]] std::vector<std::vector<std::string>> groups_of(const RigFile& rig);
-/// The rig can tell two copies under way from one another whatever they copy.
+/// The rig knows where a DMA landed whatever is copied on meanwhile.
 [[nodiscard]] bool knows_copies(const RigFile& rig);
 
 /// The scenario that `fuzz` runs for this seed; a simulated rig plays it with the same seed.

@@ -192,7 +192,7 @@ class GenerateOptions:
         """start/wait and pump/halt around other steps."""
     @property
     def copies_beside(self) -> bool:
-        """Copies while another device's copy is under way, which a real rig may take for one another."""
+        """Copies while other DMA is under way, whose bytes a real rig then finds in two places."""
     @property
     def features(self) -> list[str]:
         """What the rig has; the rest is not used."""

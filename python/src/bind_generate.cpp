@@ -57,7 +57,7 @@ void bind_options(py::module_& m) {
         .def_readonly("background", &GenerateOptions::background,
                       "start/wait and pump/halt around other steps.")
         .def_readonly("copies_beside", &GenerateOptions::copies_beside,
-                      "Copies while another device's copy is under way, which a real rig may take for one another.");
+                      "Copies while other DMA is under way, whose bytes a real rig then finds in two places.");
 }
 
 }  // namespace
