@@ -59,8 +59,8 @@ def test_directory_is_no_scenario(tmp_path):
 
 
 def test_line_of_a_gigabyte_is_refused_in_little_memory():
-    # 64 MiB of address space would not hold a small part of the line.
-    limited = f"ulimit -v 1000000; head -c 1G /dev/zero | tr '\\0' a | {PROGRAM} run - --rig edu-pair-vtd"
+    # So little address space does not hold the line.
+    limited = f"ulimit -v 1000000; head -c 1G /dev/zero | tr '\\0' a | {PROGRAM} run - --rig sim"
     done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "a line of at most 64K bytes" in done.stderr
