@@ -149,7 +149,7 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
 
 TEST_F(RigFileTest, RefusesABusThatIsBehindItself) {
     EXPECT_EQ(error("devices:\n", "devices: &d\n  - { at: 9.0, model: pcie-root-port, below: *d }\n"),
-              "r.yaml:6:48: found 'an alias', expected what it stands for, written out");
+              "r.yaml:6:46: found 'an alias', expected what it stands for, written out");
 }
 
 TEST_F(RigFileTest, CountsBuses) {
