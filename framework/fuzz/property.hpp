@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "landfall/checker.hpp"
+#include "landfall/error.hpp"
 
 namespace landfall::fuzz {
 
@@ -31,6 +33,15 @@ void dump_holds(std::string_view text);
 // ---- shared by them
 
 void insist(bool holds, const std::string& what);
+/// The text as a Scenario or a Trace; nullopt if it is refused.
+template <class Text>
+[[nodiscard]] std::optional<Text> accepted(std::string_view text) {
+    try {
+        return Text::parse(text);
+    } catch (const TextError&) {
+        return std::nullopt;
+    }
+}
 /// Printed and parsed, the lines are the same.
 void reads_back(const std::vector<Line>& lines);
 /// A number made from the text: what a property has to choose hangs on nothing else.

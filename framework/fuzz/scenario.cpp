@@ -48,12 +48,9 @@ void agrees_with(Player& rig, const Scenario& scenario, std::uint64_t seed) {
 }  // namespace
 
 void scenario_holds(std::string_view text) {
-    Scenario scenario;
-    try {
-        scenario = Scenario::parse(text);
-    } catch (const TextError&) {
-        return;
-    }
+    auto read = accepted<Scenario>(text);
+    if (!read) return;
+    auto& scenario = *read;
     reads_back_as_scenario(scenario);
     reads_back_as_scenario(in_flight(scenario));
     if (!is_small(scenario)) return;

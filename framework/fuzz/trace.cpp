@@ -14,14 +14,7 @@ namespace {
 
 constexpr std::size_t kMostWitnessed = 60;  // lines
 
-bool is_scenario(std::string_view text) {
-    try {
-        static_cast<void>(Scenario::parse(text));
-        return true;
-    } catch (const TextError&) {
-        return false;
-    }
-}
+bool is_scenario(std::string_view text) { return accepted<Scenario>(text).has_value(); }
 
 // The witness of a run of a scenario is one itself, and shows what it is the witness of.
 void is_witnessed(const Trace& trace, const Violation& violation, const CheckOptions& options) {
@@ -46,12 +39,9 @@ void is_shown(const Trace& trace, const Verdict& verdict, const std::string& mod
 }  // namespace
 
 void trace_holds(std::string_view text) {
-    Trace trace;
-    try {
-        trace = Trace::parse(text);
-    } catch (const TextError&) {
-        return;
-    }
+    const auto read = accepted<Trace>(text);
+    if (!read) return;
+    const auto& trace = *read;
     reads_back(trace.lines);
     const auto verdict = check(trace);
     insist(verdict.kind != Verdict::Kind::pass || !trace.cut, "a trace that is cut passes");

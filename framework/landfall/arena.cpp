@@ -60,6 +60,11 @@ std::uint64_t Arena::Block::load(std::uint64_t word) const {
     return load_word(mapping.bytes().data() + word * kWord);
 }
 
+void Arena::Block::put(std::uint64_t word, std::uint64_t value) {
+    shadow[word] = value;
+    store_word(mapping.bytes().data() + word * kWord, value);
+}
+
 Arena::Arena(std::size_t staging_length) {
     auto [error, mapping] = Mapping::make({staging_length, false, false});
     if (!error.ok()) throw LabError("no memory for the staging window: " + error.str());
@@ -190,8 +195,7 @@ void Arena::accept(const Marks& marks, std::span<const std::uint64_t> carried) {
         const auto word = marks[i].word;
         b->shadow[word] = b->load(word);
         if ((i < carried.size() && b->shadow[word] == carried[i]) || b->read_only) continue;
-        b->shadow[word] = stamp_of(sequence, i);
-        store_word(b->mapping.bytes().data() + word * kWord, b->shadow[word]);
+        b->put(word, stamp_of(sequence, i));
     }
 }
 
@@ -271,10 +275,7 @@ void Arena::restamp(const std::vector<Segment>& places) {
         if (!s.place) continue;
         const auto at = words_at(*s.place);
         if (at.block.read_only) continue;
-        for (auto w = at.first; w < at.first + at.count; ++w) {
-            at.block.shadow[w] = stamp_of(sequence, index++);
-            store_word(at.block.mapping.bytes().data() + w * kWord, at.block.shadow[w]);
-        }
+        for (auto w = at.first; w < at.first + at.count; ++w) at.block.put(w, stamp_of(sequence, index++));
     }
 }
 
@@ -289,9 +290,8 @@ void Arena::scrub() {
     const std::lock_guard lock(mutex_);
     for (const auto& b : blocks_)
         for (std::uint64_t w = 0; w < b->words() && !b->read_only; ++w) {
-            if (is_stamp(b->load(w))) continue;
-            b->shadow[w] = stamp_of(sequence, index++);
-            store_word(b->mapping.bytes().data() + w * kWord, b->shadow[w]);
+            const auto value = b->load(w);
+            if (value != b->shadow[w] && !is_stamp(value)) b->put(w, stamp_of(sequence, index++));
         }
 }
 

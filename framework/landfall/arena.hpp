@@ -57,7 +57,7 @@ class Arena {
     /// Gives the places a fresh content, so that a copy does not leave two pages alike.
     void restamp(const std::vector<Segment>& places);
 
-    /// Gives fresh stamps to what is none: a device's own bytes, which another device may hold as well.
+    /// Gives fresh stamps to what has changed and is none: a device's own bytes, which another device may hold as well.
     void scrub();
     /// Bytes that changed although no DMA that was looked at put them there; they become the known content.
     [[nodiscard]] std::vector<BufferSlice> sweep();
@@ -71,6 +71,8 @@ class Arena {
         std::vector<std::uint64_t> shadow;  ///< of the whole mapping
         [[nodiscard]] std::uint64_t words() const { return shadow.size(); }
         [[nodiscard]] std::uint64_t load(std::uint64_t word) const;
+        /// In memory and as its known content.
+        void put(std::uint64_t word, std::uint64_t value);
     };
     struct Hit {
         Block* block = nullptr;

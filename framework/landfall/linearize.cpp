@@ -13,7 +13,7 @@
 namespace landfall {
 namespace {
 
-constexpr std::size_t kMappingsOfAState = 256;
+constexpr std::size_t kPartsOfAState = 512;  // mappings or effects: what more there is weighs as another state
 
 // What a change is about. Changes of different things may be told in any order.
 using Thing = std::tuple<std::size_t, std::uint64_t, std::uint64_t, std::string>;
@@ -238,9 +238,9 @@ class Search {
                node.model->objection(*line.step(), answer_of(line)).empty();
     }
 
-    // Memory is bounded, too: a state with many mappings counts for several.
+    // Memory is bounded, too: a large state counts for several.
     Node copy(const Node& node) {
-        states_ += 1 + (node.model->mappings() + node.effects.size()) / kMappingsOfAState;
+        states_ += 1 + node.model->mappings() / kPartsOfAState + node.effects.size() / kPartsOfAState;
         return {node.done, node.begun, node.model->clone(), node.effects};
     }
 

@@ -133,7 +133,7 @@ TEST(Linearize, LanesThatTakeTurnsNeedNoSearch) {
     for (int i = 0; i < 300; ++i)
         block += fmt::format("@{} @{} lane {}: map one 0x{:x}000 p1 rw => ok\n", 100 + 10 * i, 112 + 10 * i,
                              1 + i % 2, i + 16);
-    const auto played = play(block, {}, 2000);
+    const auto played = play(block, {}, 1000);
     EXPECT_FALSE(played.orders.gave_up);
     ASSERT_EQ(played.orders.found.size(), 1U);
     EXPECT_EQ(played.orders.agreed.size() + played.orders.found[0].effects.size(), 300U);

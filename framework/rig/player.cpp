@@ -52,17 +52,7 @@ class SimPlayer final : public Player {
         sim::RandomDecider decider(seed);
         sim::Play play(config_, decider, take);
         for (auto& line : play.head()) take(std::move(line));
-        std::vector<Line> steps;
-        const std::span<const Line> lines = scenario.lines;
-        for (std::size_t i = 0; i < lines.size() && !play.over();) {
-            const auto block = lines.subspan(i, block_length(lines.subspan(i)));
-            i += block.size();
-            steps.clear();
-            std::ranges::copy_if(block, std::back_inserter(steps),
-                                 [](const Line& l) { return l.step() != nullptr; });
-            if (!steps.empty()) play.run(steps);
-        }
-        play.finish();
+        play.run(scenario);
         return checker.finish();
     }
 

@@ -23,16 +23,7 @@ std::uint64_t play(const Scenario& scenario, const Config& config, Decider& deci
         out.push_back(std::move(line));
         out.back().number = static_cast<unsigned>(out.size());
     }
-    const std::span<const Line> lines = scenario.lines;
-    for (std::size_t i = 0; i < lines.size() && !play.over();) {
-        const auto block = lines.subspan(i, block_length(lines.subspan(i)));
-        i += block.size();
-        std::vector<Line> steps;
-        for (const auto& line : block)
-            if (line.step() != nullptr) steps.push_back(line);
-        if (!steps.empty()) play.run(steps);
-    }
-    play.finish();
+    play.run(scenario);
     return play.micro_steps();
 }
 

@@ -78,6 +78,19 @@ void Play::run(std::span<const Line> steps) {
     machine_.scheduler().run_until_gone(actors);
 }
 
+void Play::run(const Scenario& scenario) {
+    const std::span<const Line> lines = scenario.lines;
+    std::vector<Line> steps;
+    for (std::size_t i = 0; i < lines.size() && !over();) {
+        const auto block = lines.subspan(i, block_length(lines.subspan(i)));
+        i += block.size();
+        steps.clear();
+        std::ranges::copy_if(block, std::back_inserter(steps), [](const Line& l) { return l.step() != nullptr; });
+        if (!steps.empty()) run(steps);
+    }
+    finish();
+}
+
 void Play::finish() {
     for (const auto& f : config_.functions)
         machine_.scheduler().kill(ActorId::dma(machine_.number(device(f.name))));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "landfall/scenario.hpp"
 #include "sim/machine.hpp"
 
 namespace landfall::sim {
@@ -18,6 +19,8 @@ class Play {
 
     /// Facts of the machine, as the head of the trace has them; the last is the staging fact.
     [[nodiscard]] std::vector<Line> head() const;
+    /// Carries out all of it, as far as it is to be run, and finish().
+    void run(const Scenario& scenario);
     /// Carries out one block of steps: one, or those of several lanes.
     void run(std::span<const Line> steps);
     /// Late writes and `end`.

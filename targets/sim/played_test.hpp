@@ -1,6 +1,8 @@
 // A scenario played once on a simulated machine, as text.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -32,17 +34,7 @@ inline std::vector<Line> played(const std::string& text, const Config& config = 
     Play play(config, decider, [&](const Line& line) { out.push_back(line); });
     auto head = play.head();
     out.insert(out.begin(), head.begin(), head.end());
-    const auto scenario = Scenario::parse(text);
-    const std::span<const Line> lines = scenario.lines;
-    for (std::size_t i = 0; i < lines.size() && !play.over();) {
-        const auto block = lines.subspan(i, block_length(lines.subspan(i)));
-        i += block.size();
-        std::vector<Line> steps;
-        std::ranges::copy_if(block, std::back_inserter(steps),
-                             [](const Line& l) { return l.step() != nullptr; });
-        if (!steps.empty()) play.run(steps);
-    }
-    play.finish();
+    play.run(Scenario::parse(text));
     return out;
 }
 
@@ -58,6 +50,20 @@ inline std::vector<std::string> outcomes_of(const std::vector<Line>& lines) {
 inline std::string last(const std::string& text, const Config& config = default_config(),
                         std::uint64_t seed = 1) {
     return outcomes_of(played(text, config, seed)).back();
+}
+
+/// A step behind others, and what it is to answer.
+struct Call {
+    const char* before;
+    const char* step;
+    const char* outcome;
+};
+
+/// In three histories. `objects` are made first.
+inline void expect_answer(const std::string& objects, const Call& call) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed)
+        EXPECT_EQ(last(objects + call.before + call.step + "\n", default_config(), seed), call.outcome)
+            << call.before << call.step;
 }
 
 }  // namespace landfall::sim

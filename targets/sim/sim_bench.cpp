@@ -15,15 +15,7 @@ namespace {
 std::uint64_t play_once(const Scenario& scenario, const Config& config, std::uint64_t seed) {
     RandomDecider decider(seed);
     Play play(config, decider, {});
-    std::vector<Line> steps;
-    const std::span<const Line> lines = scenario.lines;
-    for (std::size_t i = 0; i < lines.size() && !play.over(); i += block_length(lines.subspan(i))) {
-        steps.clear();
-        for (const auto& line : lines.subspan(i, block_length(lines.subspan(i))))
-            if (line.step() != nullptr) steps.push_back(line);
-        if (!steps.empty()) play.run(steps);
-    }
-    play.finish();
+    play.run(scenario);
     return play.micro_steps();
 }
 
