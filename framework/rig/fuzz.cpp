@@ -84,10 +84,12 @@ class Fuzzer {
         std::vector<Line> first;
         for (const auto& player : players_) {
             // What a simulated rig did can be had again; a real one's trace is all there is.
-            const bool keep = players_.size() > 1 || !player->deterministic() || !options_.shrink;
+            const bool keep =
+                players_.size() > 1 || !player->deterministic() || !options_.shrink || options_.on_trace;
             Trace trace{scenario.file, {}, false};
             const auto verdict =
                 player->play(scenario, seed, keep ? [&](const Line& line) { trace.lines.push_back(line); } : Player::OnLine{});
+            if (options_.on_trace) options_.on_trace(player->file(), seed, trace);
             count(seed, verdict);
             if (const auto* v = first_violation(verdict, options_.rule)) return found(*player, seed, scenario, *v, std::move(trace));
             if (players_.size() == 1) return;

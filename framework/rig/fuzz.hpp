@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 
 #include "landfall/generate.hpp"
@@ -20,6 +21,8 @@ struct FuzzOptions {
     bool keep_going = false;         ///< count violations instead of stopping at the first
     bool shrink = true;              ///< make the first one small
     std::string rule;                ///< look for violations of this one only; empty: of any
+    /// Takes the trace of every history, right or wrong; may be empty.
+    std::function<void(const RigFile& rig, std::uint64_t seed, const Trace& trace)> on_trace;
 };
 
 /// A step that came out differently on two rigs, each time as the checker allows.

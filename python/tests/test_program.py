@@ -137,3 +137,14 @@ def test_refusals_leave_nothing_behind(tmp_path):
     run("run", SCENARIO, "--rig", "edu-pair-vtd", "--kernel", "/nonexistent", env={**os.environ, "TMPDIR": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []
     assert tempfile.gettempdir()
+
+
+def test_fuzz_keeps_every_trace_it_judged(tmp_path):
+    kept = tmp_path / "kept"
+    done = run("fuzz", "--count", "3", "--seed", "7", "--traces", str(kept), "-q")
+    assert done.returncode == 0, done.stdout + done.stderr
+    traces = sorted(str(p) for p in kept.iterdir())
+    assert [pathlib.Path(t).name for t in traces] == [f"sim-{seed}.trace" for seed in (7, 8, 9)]
+    again = run("check", *traces)
+    assert again.returncode == 0
+    assert again.stdout.count("pass") >= len(traces)

@@ -19,7 +19,7 @@ namespace {
 struct FuzzArguments {
     FuzzOptions options;
     std::uint64_t milliseconds = 0;
-    std::string output;
+    std::string output, traces;
     bool no_lanes = false, no_shrink = false, quiet = false;
 };
 
@@ -125,6 +125,15 @@ void tell(const FuzzArguments& a, const FuzzReport& r) {
         violating, r.skipped, r.inconclusive, r.disagreements);
 }
 
+// DIR/RIG-SEED.trace, one a history.
+decltype(FuzzOptions::on_trace) keep_traces(const std::string& directory) {
+    std::filesystem::create_directories(directory);
+    return [directory](const RigFile& rig, std::uint64_t seed, const Trace& trace) {
+        const auto name = fmt::format("{}-{}.trace", rig.name, seed);
+        write_file(std::filesystem::path(directory) / name, trace.print());
+    };
+}
+
 ExitStatus run_fuzz(FuzzArguments& a) {
     a.options.time = std::chrono::milliseconds(a.milliseconds);
     if (a.options.count == 0 && a.options.time.count() == 0) a.options.time = std::chrono::minutes(1);
@@ -132,6 +141,7 @@ ExitStatus run_fuzz(FuzzArguments& a) {
     a.options.shrink = !a.no_shrink;
     a.options.boot.log = log_to_stderr(a.quiet);
     a.options.check.known = load_known();
+    if (!a.traces.empty()) a.options.on_trace = keep_traces(a.traces);
     const auto report = fuzz(a.options);
     tell(a, report);
     return report.exit_status();
@@ -180,6 +190,7 @@ void add_fuzz(CLI::App& app, ExitStatus& status) {
     command->add_option("--steps", o.generate.most_steps, "in a scenario, about")->capture_default_str();
     command->add_option("--model", o.check.model, "what the rig is judged by")->capture_default_str();
     command->add_option("-o,--output", a.output, "directory for what is found");
+    command->add_option("--traces", a.traces, "directory for the trace of every history, to be judged again");
     command->add_flag("--no-lanes", a.no_lanes, "no steps side by side");
     command->add_flag("--keep-going", o.keep_going, "count violations, do not stop at the first");
     command->add_option("--rule", o.rule, "look for violations of this rule only")->check(CLI::IsMember(rule_ids()));
