@@ -2,10 +2,10 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <iosfwd>
 #include <mutex>
-#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +19,9 @@ class ReadAhead {
   public:
     /// `in` outlives it and is its own until then. `file` is its name in messages.
     ReadAhead(std::istream& in, std::string file);
+    ~ReadAhead();
+    ReadAhead(const ReadAhead&) = delete;
+    ReadAhead& operator=(const ReadAhead&) = delete;
 
     /// The next lines in place of those in `lines`. False when all were given out; throws what the reader met
     /// behind them.
@@ -28,17 +31,18 @@ class ReadAhead {
 
   private:
     using Batch = std::vector<Line>;
-    void run(const std::stop_token& stop);
-    void read(const std::stop_token& stop, Batch& batch);
-    /// Waits until there is room. `batch` is an empty one afterwards.
-    void put(Batch& batch, const std::stop_token& stop);
+    void run();
+    void read(Batch& batch);
+    /// Waits until there is room. `batch` is an empty one afterwards. False: nobody wants any more.
+    bool put(Batch& batch);
 
     std::istream& in_;
     std::string file_;
     std::mutex mutex_;
-    std::condition_variable_any changed_;
-    std::vector<Batch> full_, empty_;  ///< oldest first
-    bool over_ = false;                ///< no further batch will come
+    std::condition_variable come_, gone_;  ///< a batch came; half of them are gone
+    std::deque<Batch> full_, empty_;       ///< oldest first
+    bool over_ = false;                    ///< no further batch will come
+    bool unwanted_ = false;
     bool cut_ = false;
     std::exception_ptr error_;
     std::jthread thread_;  ///< last: it uses all of the above

@@ -87,6 +87,18 @@ class StandardInput final : public std::istream {
     Buffer buffer_;
 };
 
+// A file in pieces larger than the library's.
+class FileInput final : public std::ifstream {
+  public:
+    explicit FileInput(const std::string& path) {
+        rdbuf()->pubsetbuf(chunk_.data(), static_cast<std::streamsize>(chunk_.size()));
+        open(path, std::ios::binary);
+    }
+
+  private:
+    std::array<char, 64U << 10> chunk_{};
+};
+
 Scenario read_lines(std::istream& in, std::string file, bool whole) {
     LineReader reader(in, file);
     Scenario scenario{std::move(file), {}};
@@ -152,7 +164,7 @@ std::unique_ptr<std::istream> open_text(const std::string& path) {
     if (path == "-") return std::make_unique<StandardInput>();
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) throw TextError({path, 0, 0}, "a directory", "a file");
-    auto in = std::make_unique<std::ifstream>(path, std::ios::binary);
+    auto in = std::make_unique<FileInput>(path);
     if (!*in) throw TextError({path, 0, 0}, std::strerror(errno), "a readable file");
     return in;
 }
