@@ -148,3 +148,30 @@ def test_fuzz_keeps_every_trace_it_judged(tmp_path):
     again = run("check", *traces)
     assert again.returncode == 0
     assert again.stdout.count("pass") >= len(traces)
+
+
+def test_matrix_is_one_table_and_says_what_differs(tmp_path):
+    same = write(tmp_path / "same.scn", "ioas one\n")
+    third = write(tmp_path / "third.scn", "ioas one\nattach z one\n")  # neither has a z
+    wrong = write(tmp_path / "wrong.scn", "ioas one\nbuffer p 4K\nmap one 0x200000 p rw => EINVAL\n")
+    junit = tmp_path / "junit.xml"
+    done = run("matrix", same, third, wrong, "--rigs", "sim,sim-bridge", "--kernels", "6.12", "--junit", str(junit), "-o", str(tmp_path / "out"))
+    assert done.returncode == 1, done.stderr
+    table = done.stdout[done.stdout.index("scenario  ") :].splitlines()[1:4]
+    rows = {line.split()[0]: line.split()[1:] for line in table}
+    assert rows["same"] == ["pass", "pass"]
+    assert rows["third"] == ["unmet", "unmet"]
+    assert rows["wrong"] == ["!", "expectation", "!", "expectation"]
+    assert "2 passed, 2 failed, 2 skipped, 0 inconclusive on 2 machines" in done.stdout
+    assert junit.read_text().count("<testcase ") == 6
+    assert (tmp_path / "out" / "sim-bridge" / "wrong.txt").exists()
+    agree = run("matrix", same, third, wrong, "--rigs", "sim,sim-bridge", "--differences")
+    assert "no scenario comes out differently" in agree.stdout
+
+
+def test_matrix_goes_on_without_a_machine_that_does_not_start(tmp_path):
+    same = write(tmp_path / "same.scn", "ioas one\n")
+    done = run("matrix", same, "--rigs", "sim,edu-pair-vtd", "--kernels", "/nonexistent/bzImage", "-q")
+    assert done.returncode == 3
+    assert "/nonexistent/bzImage" in done.stdout
+    assert "1 passed, 0 failed, 0 skipped, 1 inconclusive on 2 machines" in done.stdout

@@ -8,6 +8,7 @@
 namespace landfall {
 
 void add_run(CLI::App& app, ExitStatus& status);
+void add_matrix(CLI::App& app, ExitStatus& status);
 void add_check(CLI::App& app, ExitStatus& status);
 void add_report(CLI::App& app, ExitStatus& status);
 void add_explore(CLI::App& app, ExitStatus& status);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <ranges>
@@ -10,6 +9,7 @@
 #include "commands/commands.hpp"
 #include "landfall/report.hpp"
 #include "landfall/witness.hpp"
+#include "os/files.hpp"
 #include "rig/fuzz.hpp"
 #include "rig/known_file.hpp"
 
@@ -30,12 +30,6 @@ struct ShrinkArguments {
     ShrinkOptions shrink;
     bool quiet = false;
 };
-
-void write_file(const std::filesystem::path& path, const std::string& text) {
-    std::ofstream out(path, std::ios::binary);
-    out << text;
-    if (!out.flush()) throw LabError("cannot write " + path.string());
-}
 
 std::function<void(const std::string&)> log_to_stderr(bool quiet) {
     return [quiet](const std::string& text) {

@@ -5,17 +5,15 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include "commands/commands.hpp"
+#include "commands/results.hpp"
 #include "landfall/report.hpp"
 #include "landfall/scenario.hpp"
-#include "landfall/witness.hpp"
-#include "rig/junit.hpp"
+#include "os/files.hpp"
 #include "rig/known_file.hpp"
 #include "rig/rig_keeper.hpp"
-#include "rig/scenario_run.hpp"
 
 namespace landfall {
 namespace {
@@ -33,75 +31,10 @@ double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-std::string fact_value(const Trace& trace, std::string_view key) {
-    for (const auto& line : trace.lines)
-        if (const auto* f = line.fact())
-            if (const auto* t = std::get_if<TextFact>(f); t != nullptr && t->key == key) return t->value;
-    return {};
-}
-
-void write_file(const std::filesystem::path& path, const std::string& text) {
-    std::ofstream out(path, std::ios::binary);
-    out << text;
-    if (!out.flush()) throw LabError("cannot write " + path.string());
-}
-
-// The gravest violation: the first that is new, else the first; nullptr if there is none.
-Violation* gravest(std::vector<Violation>& found) {
-    const auto fresh = std::ranges::find_if(found, [](const Violation& v) { return v.known.empty(); });
-    return fresh != found.end() ? &*fresh : found.empty() ? nullptr : &found.front();
-}
-
-// DIR/<scenario>.trace, .console and, unless it passed, .txt with the explanation and .witness.trace with the few lines
-// that prove the gravest violation.
-void keep_files(const std::string& directory, const std::string& name, const RunResult& result, const Trace& proof) {
-    const auto base = std::filesystem::path(directory) / name;
-    write_file(base.string() + ".trace", result.trace.print());
-    write_file(base.string() + ".console", result.console);
-    std::string text;
-    for (const auto& v : result.verdict.violations) text += explain(result.trace, v) + '\n';
-    if (!text.empty()) write_file(base.string() + ".txt", text);
-    if (!proof.lines.empty()) write_file(base.string() + ".witness.trace", proof.print());
-}
-
-JunitCase junit_case(const std::string& rig, const std::string& name, const RunResult& result, double seconds) {
-    JunitCase c{rig, name, seconds, JunitCase::Kind::pass, result.verdict.reason, {}, {}};
-    c.properties = {{"rig", rig},
-                    {"kernel", fact_value(result.trace, "kernel")},
-                    {"iommu", fact_value(result.trace, "iommu")},
-                    {"verdict", verdict_str(result.verdict.kind)}};
-    switch (result.verdict.kind) {
-        case Verdict::Kind::pass: break;
-        case Verdict::Kind::unmet: c.kind = JunitCase::Kind::skipped; break;
-        case Verdict::Kind::inconclusive: c.kind = JunitCase::Kind::error; break;
-        case Verdict::Kind::violation: c.kind = JunitCase::Kind::failure; break;
-    }
-    for (const auto& v : result.verdict.violations) {
-        if (c.message.empty()) c.message = v.rule + ": " + v.summary;
-        c.detail += explain(result.trace, v) + '\n';
-    }
-    if (c.kind != JunitCase::Kind::pass) c.detail += "console:\n" + result.console;
-    return c;
-}
-
-// The status of a whole run: the gravest that any scenario had. One that could not run here is a skip beside one that
-// passed; only where nothing ran at all is the status `unmet`.
-ExitStatus graver(ExitStatus a, ExitStatus b) {
-    for (const auto s : {ExitStatus::violation, ExitStatus::lab, ExitStatus::inconclusive, ExitStatus::pass})
-        if (a == s || b == s) return s;
-    return ExitStatus::unmet;
-}
-
-// A pass that rests on findings already understood says so.
-bool only_known(const RunResult& r) {
-    return r.verdict.kind == Verdict::Kind::pass && !r.verdict.violations.empty();
-}
-
 void tell(const std::string& name, const RunResult& result, double seconds, bool story) {
     const auto& v = result.verdict;
-    const auto* word = only_known(result) ? "known" : verdict_str(v.kind);
     if (story) fmt::print("{}\n", landfall::story(result.trace, v));
-    fmt::print("{:<12} {:<36} {:>4} steps {:>5} DMAs {:>7.2f} s", word, name, v.steps, v.dmas, seconds);
+    fmt::print("{:<12} {:<36} {:>4} steps {:>5} DMAs {:>7.2f} s", word_for(result), name, v.steps, v.dmas, seconds);
     fmt::print("{}\n", v.reason.empty() ? "" : "  " + v.reason);
     for (const auto& violation : v.violations) {
         if (violation.known.empty()) fmt::print("\n{}\n", explain(result.trace, violation));
@@ -155,16 +88,12 @@ ExitStatus run(Arguments& arguments) {
         auto result = run_scenario(machine, scenario, options);
         const auto seconds = seconds_since(started);
         if (auto k = fact_value(result.trace, "kernel"); !k.empty()) kernel = k;
-        Trace proof;
-        if (auto* v = gravest(result.verdict.violations)) {
-            proof = witness(result.trace, *v, options.check);
-            v->witness = numbers_of(proof);
-        }
+        const auto proof = prove(result, options.check);
         tell(name, result, seconds, arguments.story);
         if (!arguments.output.empty()) keep_files(arguments.output, name, result, proof);
         scenes.push_back(scene_of(result.trace));
         verdicts.push_back(result.verdict);
-        cases.push_back(junit_case(rig.file().name, name, result, seconds));
+        cases.push_back(junit_case(rig.file().name, rig.file().name, name, result, seconds));
         known += only_known(result) ? 1 : 0;
         status = graver(status, result.verdict.exit_status());
         if (result.rig_lost) rig.lost();
