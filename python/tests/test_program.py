@@ -175,3 +175,14 @@ def test_matrix_goes_on_without_a_machine_that_does_not_start(tmp_path):
     assert done.returncode == 3
     assert "/nonexistent/bzImage" in done.stdout
     assert "1 passed, 0 failed, 0 skipped, 1 inconclusive on 2 machines" in done.stdout
+
+
+def test_soak_counts_what_it_judged_and_keeps_what_it_found(tmp_path):
+    quiet = run("soak", "--time", "1s", "--round", "1s", "--steps", "200", "-q")
+    assert quiet.returncode == 0, quiet.stdout + quiet.stderr
+    assert "0 rounds with a violation, 0 inconclusive" in quiet.stdout
+    found = run("soak", "--time", "1m", "--steps", "200", "--fault", "unmap-without-flush", "-o", str(tmp_path))
+    assert found.returncode == 1
+    traces = [p for p in tmp_path.glob("soak-*.trace") if ".witness" not in p.name]
+    assert len(traces) == 1
+    assert run("check", str(traces[0])).returncode == 1

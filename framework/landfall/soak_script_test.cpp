@@ -1,0 +1,63 @@
+#include "landfall/soak_script.hpp"
+
+#include <gtest/gtest.h>
+
+#include "landfall/scenario.hpp"
+
+namespace landfall {
+namespace {
+
+const SoakShape kShape{{{"a", "b"}, {"c"}}};
+
+std::string text(std::uint64_t seed, unsigned moves) {
+    SoakScript script(kShape, seed);
+    std::string out;
+    const auto add = [&](const std::vector<Line>& lines) {
+        for (const auto& line : lines) out += print(line) + "\n";
+    };
+    add(script.begin());
+    for (unsigned n = 0; n < moves; ++n) add(script.next());
+    add(script.end());
+    return out;
+}
+
+std::size_t count(const std::string& text, const std::string& word) {
+    std::size_t n = 0;
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++n;
+    return n;
+}
+
+// Names are declared once and before they are used, no device pumps twice, all are halted: the parser sees to it.
+TEST(SoakScript, IsAScenario) {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        const auto s = Scenario::parse(text(seed, 100), "soak");
+        EXPECT_GT(s.lines.size(), 150U);
+    }
+}
+
+TEST(SoakScript, OneSeedIsOneScript) {
+    EXPECT_EQ(text(7, 200), text(7, 200));
+    EXPECT_NE(text(7, 200), text(8, 200));
+}
+
+TEST(SoakScript, EveryDeviceIsMovedAndPumpsAgain) {
+    const auto t = text(1, 2000);
+    for (const auto* device : {"a", "b", "c"}) {
+        EXPECT_GT(count(t, std::string("replace ") + device), 50U) << device;
+        EXPECT_GT(count(t, std::string("pump ") + device), 5U) << device;
+    }
+    EXPECT_GT(count(t, "unmap g1"), 50U);
+    EXPECT_GT(count(t, "pump a read"), 5U);
+}
+
+TEST(SoakScript, NoDmaIsLongerThanItsShapeAllows) {
+    SoakScript script({{{"a"}}, 512}, 3);
+    for (unsigned n = 0; n < 500; ++n)
+        for (const auto& line : script.next())
+            if (const auto* pump = std::get_if<Pump>(line.step())) {
+                EXPECT_EQ(pump->request.range.length, 512U);
+            }
+}
+
+}  // namespace
+}  // namespace landfall

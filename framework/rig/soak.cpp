@@ -1,0 +1,112 @@
+#include "rig/soak.hpp"
+
+#include <algorithm>
+
+#include "rig/fuzz.hpp"
+
+namespace landfall {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool reached(const Landing& l) {
+    const auto placed = [](const Segment& s) { return s.place.has_value(); };
+    return std::ranges::any_of(l.lands, placed) || std::ranges::any_of(l.from, placed);
+}
+
+class Soak {
+  public:
+    Soak(RigKeeper& rig, const SoakOptions& options) : rig_(rig), options_(options) { run_.check = options.check; }
+
+    SoakReport run() {
+        static_cast<void>(rig_.get());
+        const auto begin = Clock::now();
+        const auto end = begin + options_.time;
+        while (Clock::now() < end && !hopeless_ && (options_.keep_going || report_.violating == 0)) {
+            const auto seed = options_.seed + report_.rounds++;
+            count(seed, round(seed, std::min(end, Clock::now() + options_.round)));
+        }
+        report_.took = Clock::now() - begin;
+        return std::move(report_);
+    }
+
+  private:
+    RunResult round(std::uint64_t seed, Clock::time_point end) {
+        auto& rig = rig_.get();
+        const auto console_before = rig.console().size();
+        Recorder recorder("<soak>", run_);
+        Line name;
+        name.body = Fact{TextFact{"rig", rig.file().name}};
+        recorder.add(name);
+        bool lost = false;
+        try {
+            const auto session = rig.session({});
+            play(*session, SoakScript({groups_of(rig.file())}, seed), end, recorder);
+        } catch (const RigDied& death) {
+            recorder.add(obituary(death, recorder.last_time()));
+            lost = true;
+        }
+        auto result = recorder.finish();
+        result.rig_lost = lost;
+        result.console = rig.console().substr(console_before);
+        if (lost) rig_.lost();
+        return result;
+    }
+
+    void play(Session& session, SoakScript script, Clock::time_point end, Recorder& recorder) {
+        bool over = false;
+        const auto take = [&](const Line& line) {
+            if (const auto* landing = line.observed ? std::get_if<Landing>(&*line.observed) : nullptr)
+                report_.reached += reached(*landing) ? 1 : 0;
+            over = over || (line.observed && (std::holds_alternative<Unmet>(*line.observed) ||
+                                              std::holds_alternative<Broken>(*line.observed)));
+            recorder.add(line);
+        };
+        const auto run = [&](const std::vector<Line>& lines) {
+            for (const auto& line : lines)
+                if (!over) session.run({&line, 1}, take);
+        };
+        for (const auto& line : session.head()) recorder.add(line);
+        run(script.begin());
+        for (std::uint64_t n = 0; !over && Clock::now() < end && !recorder.violated();) {
+            const auto lines = script.next();
+            run(lines);
+            n += lines.size();
+            if (options_.steps != 0 && n >= options_.steps) break;
+        }
+        run(script.end());
+        session.finish(take);
+    }
+
+    void count(std::uint64_t seed, const RunResult& round) {
+        const auto& v = round.verdict;
+        report_.steps += v.steps;
+        report_.dmas += v.dmas;
+        report_.faults += v.faults;
+        report_.lost += round.rig_lost ? 1 : 0;
+        if (v.kind == Verdict::Kind::violation) ++report_.violating;
+        if (v.kind == Verdict::Kind::inconclusive || v.kind == Verdict::Kind::unmet) ++report_.inconclusive;
+        if (report_.reason.empty()) report_.reason = v.reason;
+        for (const auto& violation : v.violations)
+            if (violation.known.empty()) ++report_.by_rule[violation.rule];
+        hopeless_ = v.kind != Verdict::Kind::pass && v.dmas == 0;
+        if (options_.on_round) options_.on_round(seed, round);
+    }
+
+    RigKeeper& rig_;
+    const SoakOptions& options_;
+    RunOptions run_;
+    SoakReport report_;
+    bool hopeless_ = false;  ///< the last round came to no DMA, and none will
+};
+
+}  // namespace
+
+ExitStatus SoakReport::exit_status() const {
+    if (violating > 0) return ExitStatus::violation;
+    return inconclusive > 0 || dmas == 0 ? ExitStatus::inconclusive : ExitStatus::pass;
+}
+
+SoakReport soak(RigKeeper& rig, const SoakOptions& options) { return Soak(rig, options).run(); }
+
+}  // namespace landfall

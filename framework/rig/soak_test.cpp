@@ -1,0 +1,61 @@
+#include "rig/soak.hpp"
+
+#include <gtest/gtest.h>
+
+#include "landfall/error.hpp"
+
+namespace landfall {
+namespace {
+
+SoakOptions rounds(std::uint64_t steps) {
+    SoakOptions o;
+    o.time = std::chrono::hours(1);
+    o.round = std::chrono::hours(1);
+    o.steps = steps;
+    return o;
+}
+
+// Takes so many rounds and then no more.
+struct Enough : std::exception {};
+
+SoakReport some(const std::string& rig, const std::vector<std::string>& faults, SoakOptions options, unsigned most) {
+    RigOptions boot;
+    boot.faults = faults;
+    RigKeeper keeper(load_rig(rig), boot);
+    SoakReport seen;
+    options.on_round = [&](std::uint64_t, const RunResult& round) {
+        seen.dmas += round.verdict.dmas;
+        if (round.verdict.kind == Verdict::Kind::violation) ++seen.violating;
+        if (++seen.rounds == most) throw Enough();
+    };
+    try {
+        return soak(keeper, options);
+    } catch (const Enough&) {
+        return seen;
+    }
+}
+
+// The model calls every step right, so the script asks for nothing that is refused: there are no outcomes but ok.
+TEST(Soak, IsQuietWhereNothingIsWrong) {
+    for (const auto* rig : {"sim", "sim-bridge"}) {
+        const auto report = some(rig, {}, rounds(400), 20);
+        EXPECT_EQ(report.violating, 0U) << rig;
+        EXPECT_GT(report.dmas, 1000U) << rig;
+    }
+}
+
+TEST(Soak, FindsAStaleTranslationAndStopsAtIt) {
+    const auto report = some("sim", {"unmap-without-flush"}, rounds(400), 50);
+    EXPECT_EQ(report.violating, 1U);
+    EXPECT_EQ(report.by_rule.begin()->first, "landing");
+    EXPECT_EQ(report.exit_status(), ExitStatus::violation);
+}
+
+TEST(Soak, GoesOnIfItIsTold) {
+    auto options = rounds(400);
+    options.keep_going = true;
+    EXPECT_GT(some("sim", {"unmap-without-flush"}, options, 20).violating, 10U);
+}
+
+}  // namespace
+}  // namespace landfall
