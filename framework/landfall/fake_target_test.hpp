@@ -2,7 +2,9 @@
 // rules is in it; it does what it is told.
 #pragma once
 
+#include <atomic>
 #include <cstring>
+#include <functional>
 #include <map>
 
 #include "landfall/target.hpp"
@@ -15,6 +17,7 @@ class FakeTarget final : public Target, private Iommu {
     bool engine_dies = false;   ///< every copy times out
     bool reads_zeros = false;   ///< what a blocked source gives; else nothing is written
     std::vector<Event> to_report;
+    std::function<void()> on_sleep;
 
     std::vector<Fact> facts() override {
         return {TextFact{"feature", "good-humour"}, DeviceFact{"a", *Bdf::parse("0000:00:08.0"), 1, 2, 5, "fake", {}},
@@ -23,7 +26,9 @@ class FakeTarget final : public Target, private Iommu {
     Iommu& iommu() override { return *this; }
     std::unique_ptr<Engine> engine(DeviceId, StagingSlice) override { return std::make_unique<FakeEngine>(*this); }
     Nanoseconds now() override { return {++clock_}; }
-    void sleep(Nanoseconds) override {}
+    void sleep(Nanoseconds) override {
+        if (on_sleep) on_sleep();
+    }
     std::vector<Event> events() override { return std::exchange(to_report, {}); }
 
     /// Memory a device reaches at an IOVA; nullptr: a fault.
@@ -86,7 +91,7 @@ class FakeTarget final : public Target, private Iommu {
         return {};
     }
 
-    std::uint64_t clock_ = 0;
+    std::atomic<std::uint64_t> clock_{0};
     std::uint32_t objects_ = 0;
     ObjectId domain_;
     std::map<std::uint32_t, std::map<std::uint64_t, std::byte*>> spaces_;

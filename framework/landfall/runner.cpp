@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace landfall {
 namespace {
@@ -81,6 +82,44 @@ void Runner::settle() {
 
 Line Runner::step(Line line) {
     settle();
+    line = attempt(std::move(line));
+    if (line.when->end == Nanoseconds{}) line.when->end = target_.now();
+    emit_events();
+    return line;
+}
+
+bool Runner::block(std::vector<Line> steps) {
+    settle();
+    std::map<unsigned, std::vector<Line>> lanes;
+    for (auto& line : steps) lanes[line.lane].push_back(std::move(line));
+    std::atomic<std::size_t> missing{lanes.size()};
+    std::atomic<bool> met{true};
+    const auto run = [&](std::vector<Line>& own) {
+        // Not asleep: who has to be woken comes when the first step of another lane is over.
+        for (--missing; missing != 0;) std::this_thread::yield();
+        for (auto& step : own) {
+            auto line = attempt(std::move(step));
+            if (std::holds_alternative<Unmet>(*line.observed)) met = false;
+            emit_events();
+            // The end is taken where no other step can come in between, so that ends are in the order of the lines.
+            const std::lock_guard lock(sink_mutex_);
+            if (line.when->end == Nanoseconds{}) line.when->end = target_.now();
+            sink_(line);
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        try {
+            for (auto& [number, own] : lanes) threads.emplace_back(run, std::ref(own));
+        } catch (...) {
+            missing = 0;  // those that are there wait for no more
+            throw;
+        }
+    }
+    return met;
+}
+
+Line Runner::attempt(Line line) {
     Interval when{target_.now(), {}};
     Outcome outcome;
     try {
@@ -88,9 +127,7 @@ Line Runner::step(Line line) {
     } catch (const Missing& missing) {
         outcome = Broken{missing.name + " was never made: the step that should have made it failed"};
     }
-    if (when.end == Nanoseconds{}) when.end = target_.now();
     ++steps_;
-    emit_events();
     line.when = when;
     line.observed = std::move(outcome);
     return line;
@@ -111,7 +148,8 @@ void Runner::emit(Line line) {
 }
 
 void Runner::emit_events() {
-    for (auto& e : target_.events()) emit(timed(std::move(e), target_.now()));
+    const std::lock_guard lock(sink_mutex_);
+    for (auto& e : target_.events()) sink_(timed(std::move(e), target_.now()));
 }
 
 Runner::Known& Runner::device(const std::string& name) {
@@ -120,7 +158,13 @@ Runner::Known& Runner::device(const std::string& name) {
     return it->second;
 }
 
+void Runner::remember(const std::string& name, const Space& space) {
+    const std::lock_guard lock(objects_mutex_);
+    objects_.emplace(name, space);
+}
+
 ObjectId Runner::object(const std::string& name) {
+    const std::lock_guard lock(objects_mutex_);
     const auto it = objects_.find(name);
     if (it == objects_.end()) throw Missing{name};
     return it->second.id;
@@ -191,7 +235,7 @@ Outcome Runner::make_ioas(const Ioas& step) {
     auto& iommu = target_.iommu();
     const auto made = iommu.ioas_alloc();
     if (!made.ok()) return failed(made.error);
-    objects_.emplace(step.name, Space{made.value, false});
+    remember(step.name, Space{made.value, false});
     if (step.bare) return ok();
     const Buffer beacon{std::string(kBeaconPrefix) + step.name, kBeaconBytes, false, false, false, 0};
     if (const auto e = arena_.add(beacon); !e.ok()) return Broken{"no memory for a beacon: " + e.str()};
@@ -204,7 +248,7 @@ Outcome Runner::make_ioas(const Ioas& step) {
 
 Outcome Runner::make_hwpt(const Hwpt& step) {
     const auto r = target_.iommu().hwpt_alloc(device(step.device).id, object(step.ioas));
-    if (r.ok()) objects_.emplace(step.name, Space{r.value, true});
+    if (r.ok()) remember(step.name, Space{r.value, true});
     return failed(r.error);
 }
 

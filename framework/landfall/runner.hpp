@@ -21,7 +21,7 @@ class Runner {
     static constexpr IovaRange kStaging{Iova{0x7000'0000}, 1U << 20};
 
     using Sink = std::function<void(const Line&)>;
-    /// `sink` is called for events, from any thread, never two at a time.
+    /// `sink` is called for events and for the steps of blocks, from any thread, never two at a time.
     Runner(Target& target, Sink sink);
     ~Runner();
     Runner(const Runner&) = delete;
@@ -33,6 +33,9 @@ class Runner {
 
     /// Carries out one step: the same line with its times and outcome. Whatever the step is, it returns.
     [[nodiscard]] Line step(Line line);
+    /// Carries out a block: the lanes run side by side, each takes its own steps in order. Every step goes to the sink when
+    /// it ends, so control steps in the order of their ends. False if the rig cannot do one of them (`unmet`).
+    [[nodiscard]] bool block(std::vector<Line> steps);
 
     /// Stops what still runs and returns the last lines: late events, bytes that strayed, `end`.
     [[nodiscard]] std::vector<Line> finish();
@@ -48,6 +51,8 @@ class Runner {
         std::unique_ptr<Lane> lane;
     };
 
+    /// The outcome, and when: without an end if that is now.
+    [[nodiscard]] Line attempt(Line line);
     [[nodiscard]] Outcome carry_out(const Step& step, Interval& when);
     [[nodiscard]] Outcome require(const Require& step);
     [[nodiscard]] Outcome make_ioas(const Ioas& step);
@@ -63,6 +68,7 @@ class Runner {
 
     [[nodiscard]] Known& device(const std::string& name);
     [[nodiscard]] ObjectId object(const std::string& name);
+    void remember(const std::string& name, const Space& space);
     void emit(Line line);
     void emit_events();
     void settle();
@@ -72,9 +78,10 @@ class Runner {
     std::mutex sink_mutex_;
     Arena arena_;
     std::vector<std::string> features_;
+    std::mutex objects_mutex_;
     std::map<std::string, Space, std::less<>> objects_;
     Bustle bustle_;  ///< of all lanes
-    std::uint64_t steps_ = 0;
+    std::atomic<std::uint64_t> steps_{0};
     std::map<std::string, Known, std::less<>> devices_;  ///< last: engines stop before memory goes
 };
 

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <condition_variable>
+#include <mutex>
+
 #include "landfall/fake_target_test.hpp"
 #include "landfall/scenario.hpp"
 
@@ -134,6 +137,54 @@ TEST_F(RunnerTest, EventsComeBeforeTheStepTheyWereSeenAt) {
     run("ioas one");
     ASSERT_EQ(events_.size(), 1U);
     EXPECT_THAT(print(events_[0]), HasSubstr("! kernel \"WARNING: at x\""));
+}
+class RunnerLanes : public RunnerTest {
+  protected:
+    bool run_block(const std::string& text) {
+        std::vector<Line> block;
+        for (auto& line : Scenario::parse(text).lines) block.push_back(std::move(line));
+        return runner_.block(std::move(block));
+    }
+    /// Steps that ended, in that order.
+    std::vector<std::string> ended() const {
+        std::vector<std::string> out;
+        for (const auto& line : events_)
+            if (line.step() != nullptr) out.push_back(print(*line.step()));
+        return out;
+    }
+};
+
+// Each waits in the middle of its step until the other is there, too.
+TEST_F(RunnerLanes, RunSideBySide) {
+    std::mutex mutex;
+    std::condition_variable both;
+    int there = 0;
+    bool met = false;
+    target_.on_sleep = [&] {
+        std::unique_lock lock(mutex);
+        ++there;
+        both.notify_all();
+        met = both.wait_for(lock, std::chrono::seconds(20), [&] { return there == 2; });
+    };
+    EXPECT_TRUE(run_block("lane 1: sleep 1ns\nlane 2: sleep 2ns\n"));
+    EXPECT_TRUE(met);
+    ASSERT_EQ(ended().size(), 2U);
+    EXPECT_TRUE(events_[0].when->overlaps(*events_[1].when));
+    EXPECT_LT(events_[0].when->end, events_[1].when->end);
+}
+TEST_F(RunnerLanes, EachTakesItsStepsInOrderAndAllAreSeen) {
+    EXPECT_TRUE(run_block("lane 1: ioas one\nlane 2: ioas two\nlane 1: ioas three\nlane 1: buffer p 4K\n"));
+    const auto all = ended();
+    EXPECT_THAT(all, testing::UnorderedElementsAre("ioas one", "ioas two", "ioas three", "buffer p 4K"));
+    const auto at = [&](const char* step) { return std::ranges::find(all, step) - all.begin(); };
+    EXPECT_LT(at("ioas one"), at("ioas three"));
+    EXPECT_LT(at("ioas three"), at("buffer p 4K"));
+    EXPECT_EQ(print(runner_.finish().back()), "end 4");
+}
+TEST_F(RunnerLanes, WhatTheRigCannotDoEndsNoOtherLane) {
+    run(kOneAttached);
+    EXPECT_FALSE(run_block("lane 1: dma a write 0x200000+32K\nlane 2: ioas two\nlane 2: ioas three\n"));
+    EXPECT_EQ(ended().size(), 3U);
 }
 TEST_F(RunnerTest, StepKeepsItsExpectationAndGainsTimes) {
     const auto line = runner_.step(parse_line("ioas one => EINVAL", "t", 1));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "landfall/error.hpp"
@@ -32,7 +33,8 @@ class LiveSession final : public Session {
     [[nodiscard]] const std::vector<Line>& head() const override { return head_; }
 
     void run(std::span<const Line> steps, const OnLine& on_line) override {
-        for (const auto& line : steps) run_one(line, on_line);
+        if (steps.size() == 1 && steps[0].lane == 0) return run_one(steps[0], on_line);
+        run_block(steps, on_line);
     }
 
     void finish(const OnLine& on_line) override {
@@ -66,6 +68,35 @@ class LiveSession final : public Session {
                 done = line.step() != nullptr && *line.step() == *asked && line.observed;
                 if (line.event() == nullptr && !done)
                     throw channel_.died(fmt::format("the rig answered '{}' to '{}'", print(line), text));
+                on_line(line);
+            }
+        } catch (const RigDied&) {
+            spent_ = true;
+            throw;
+        }
+    }
+
+    /// The rig starts when it has the whole block; its steps come back as they end.
+    void run_block(std::span<const Line> steps, const OnLine& on_line) {
+        if (spent_) throw LabError("a session takes no steps after its end");
+        auto limit = options_.limit;
+        std::vector<const Line*> waiting;
+        for (const auto& line : steps) {
+            limit += implied_time(*line.step());
+            waiting.push_back(&line);
+        }
+        const Deadline deadline(limit);
+        try {
+            for (const auto& line : steps) channel_.send(print(as_scenario(line)), deadline);
+            channel_.send("go", deadline);
+            while (!waiting.empty()) {
+                const Line line = receive(deadline, print(as_scenario(*waiting.front())));
+                const auto asked = std::ranges::find_if(waiting, [&](const Line* w) {
+                    return line.observed && line.step() != nullptr && line.lane == w->lane && *line.step() == *w->step();
+                });
+                if (asked != waiting.end()) waiting.erase(asked);
+                else if (line.event() == nullptr)
+                    throw channel_.died(fmt::format("the rig answered '{}' to a block of lanes", print(line)));
                 on_line(line);
             }
         } catch (const RigDied&) {

@@ -104,6 +104,36 @@ TEST_F(SessionTest, RunsStepsAndHandsOnEventsInOrder) {
     EXPECT_THROW(std::ignore = session->step(line("sleep 1ms"), {}), LabError);
 }
 
+TEST_F(SessionTest, ABlockOfLanesGoesAsAWholeAndComesBackAsItEnds) {
+    play([](Peer& p) {
+        p.say(kHead);
+        EXPECT_EQ(p.hear(), "lane 1: sleep 1ms");
+        EXPECT_EQ(p.hear(), "lane 2: sleep 1ms");
+        EXPECT_EQ(p.hear(), "lane 2: sleep 2ms");
+        EXPECT_EQ(p.hear(), "go");
+        p.say("@2 @5 lane 2: sleep 1ms => ok\n@6 ! kernel \"odd\"\n@5 @7 lane 2: sleep 2ms => ok\n@1 @8 lane 1: sleep 1ms => ok\n");
+    });
+    const auto session = start();
+    const std::vector<Line> block{line("lane 1: sleep 1ms"), line("lane 2: sleep 1ms"), line("lane 2: sleep 2ms")};
+    std::vector<std::string> seen;
+    session->run(block, [&seen](const Line& l) { seen.push_back(print(l)); });
+    EXPECT_THAT(seen, testing::ElementsAre("@2 @5 lane 2: sleep 1ms => ok", "@6 ! kernel \"odd\"",
+                                           "@5 @7 lane 2: sleep 2ms => ok", "@1 @8 lane 1: sleep 1ms => ok"));
+}
+
+TEST_F(SessionTest, AStepThatIsNotOfTheBlockIsNoAnswer) {
+    play([](Peer& p) {
+        p.say(kHead);
+        while (p.hear() != "go") {
+        }
+        p.say("@2 @5 lane 2: sleep 1ms => ok\n@2 @6 lane 2: sleep 1ms => ok\n");
+    });
+    const auto session = start();
+    const std::vector<Line> block{line("lane 1: sleep 1ms"), line("lane 2: sleep 1ms")};
+    EXPECT_THROW(session->run(block, [](const Line&) {}), RigDied);
+    EXPECT_TRUE(channel_->broken());
+}
+
 TEST_F(SessionTest, AnAbandonedSessionFreesTheChannelForTheNext) {
     play([](Peer& p) {
         for (int n = 0; n < 2; ++n) {

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 #include "commands/commands.hpp"
 #include "landfall/runner.hpp"
@@ -57,22 +58,35 @@ std::vector<std::pair<std::string, Bdf>> parse_devices(const std::vector<std::st
     return out;
 }
 
-// Runs lines as they come until `end` or the end of the input.
+// Runs lines as they come until `end` or the end of the input. A block of lanes begins to run when it is known to be
+// complete: with the next step that is in no lane, or with `go`.
 void serve(Runner& runner) {
     LineReader reader(std::cin, "<stdin>");
     Validator validator("<stdin>");
+    std::vector<Line> block;
+    const auto run_block = [&] { return block.empty() || runner.block(std::exchange(block, {})); };
     std::string text;
     while (reader.next(text) && text != "end") {
+        if (text == "go") {
+            if (!run_block()) return;
+            continue;
+        }
         auto line = as_scenario(parse_line(text, "<stdin>", reader.number()));
         if (line.step() == nullptr) {
             if (!line.comment.empty()) put(line);
             continue;
         }
         validator.step(line, text);
+        if (line.lane != 0) {
+            block.push_back(std::move(line));
+            continue;
+        }
+        if (!run_block()) return;
         line = runner.step(std::move(line));
         put(line);
-        if (std::holds_alternative<Unmet>(*line.observed)) break;
+        if (std::holds_alternative<Unmet>(*line.observed)) return;
     }
+    run_block();
 }
 
 ExitStatus exec(const std::vector<std::string>& arguments) {

@@ -66,8 +66,7 @@ LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices) {
     });
     // The named devices come first, in our order.
     for (std::size_t i = 0; i < devices.size(); ++i)
-        devices_.push_back(std::make_unique<Device>(
-            Device{std::move(devices[i]), std::get<DeviceFact>(machine_facts_.at(i)), {}}));
+        devices_.push_back(std::make_unique<Device>(std::move(devices[i]), std::get<DeviceFact>(machine_facts_.at(i))));
 }
 
 std::vector<Fact> LinuxTarget::facts() {
@@ -98,19 +97,35 @@ Nanoseconds LinuxTarget::now() {
 
 void LinuxTarget::sleep(Nanoseconds t) { std::this_thread::sleep_for(std::chrono::nanoseconds(t.value)); }
 
-Errno LinuxTarget::open(DeviceId id) { return at(id).vfio.open(at(id).named.node, iommufd_.fd()); }
+Errno LinuxTarget::open(DeviceId id) {
+    const std::unique_lock alone(at(id).gate);
+    return at(id).vfio.open(at(id).named.node, iommufd_.fd());
+}
 
 Errno LinuxTarget::close(DeviceId id) {
+    const std::unique_lock alone(at(id).gate);
     if (!at(id).vfio.is_open()) return {EBADF};
     at(id).vfio.close();
     return {};
 }
 
-Errno LinuxTarget::reset(DeviceId id) { return at(id).vfio.reset(); }
-Errno LinuxTarget::attach(DeviceId id, ObjectId domain) { return at(id).vfio.attach(domain.value); }
-Errno LinuxTarget::detach(DeviceId id) { return at(id).vfio.detach(); }
+Errno LinuxTarget::reset(DeviceId id) {
+    const std::unique_lock alone(at(id).gate);
+    return at(id).vfio.reset();
+}
+
+Errno LinuxTarget::attach(DeviceId id, ObjectId domain) {
+    const std::shared_lock open(at(id).gate);
+    return at(id).vfio.attach(domain.value);
+}
+
+Errno LinuxTarget::detach(DeviceId id) {
+    const std::shared_lock open(at(id).gate);
+    return at(id).vfio.detach();
+}
 
 Result<ObjectId> LinuxTarget::hwpt_alloc(DeviceId id, ObjectId ioas) {
+    const std::shared_lock open(at(id).gate);
     return iommufd_.hwpt_alloc(at(id).vfio.id(), ioas);
 }
 

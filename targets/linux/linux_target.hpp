@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -55,6 +57,7 @@ class LinuxTarget final : public Target, private Iommu {
         NamedDevice named;
         DeviceFact fact;
         VfioDevice vfio;
+        std::shared_mutex gate{};  ///< held to open, close or reset the device; shared by calls that may meet in lanes
     };
     [[nodiscard]] Device& at(DeviceId id) { return *devices_.at(id.value); }
 
