@@ -68,6 +68,7 @@ HostCheck check_accelerator(const std::string& qemu) {
 void check_kernels(std::vector<HostCheck>& out) {
     bool ready = false;
     for (const KernelDefinition& d : list_kernel_definitions()) {
+        if (!d.base.empty()) continue;  // nobody lacks a kernel that is wrong on purpose
         const auto image = cached_kernel(d);
         ready = ready || (image && d.name == kDefaultKernel);
         out.push_back({image ? State::good : State::note, "kernel " + d.name,

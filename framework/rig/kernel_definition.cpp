@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 
+#include "landfall/checker.hpp"
 #include "landfall/error.hpp"
 #include "landfall/scenario.hpp"
 #include "rig/paths.hpp"
@@ -15,18 +17,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> shipped() {
+std::vector<fs::path> yaml_files(const fs::path& dir, std::error_code& error) {
     std::vector<fs::path> out;
-    const fs::path dir = fixtures_dir() / "kernels";
-    std::error_code error;
     for (const auto& entry : fs::directory_iterator(dir, error)) {
         if (entry.path().extension() == ".yaml") out.push_back(entry.path());
     }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+std::vector<fs::path> shipped() {
+    const fs::path dir = fixtures_dir() / "kernels";
+    std::error_code error, no_mutants;
+    auto out = yaml_files(dir, error);
     if (error) {
         throw LabError(fmt::format("{}: {}", dir.string(), error.message()),
                        "set LANDFALL_FIXTURES to the fixtures folder of Landfall");
     }
-    std::sort(out.begin(), out.end());
+    std::ranges::move(yaml_files(dir / "mutants", no_mutants), std::back_inserter(out));
     return out;
 }
 
@@ -54,6 +62,23 @@ std::vector<fs::path> files(const Yaml& top, const char* key, const fs::path& di
     return out;
 }
 
+/// A word that is the name of a file fixtures/FOLDER/NAME.EXTENSION.
+std::string fixture(const Yaml& node, const char* folder, const char* extension, const char* what) {
+    const std::string name = node.text();
+    if (name.find('/') != std::string::npos || !fs::is_regular_file(fixtures_dir() / folder / (name + extension)))
+        node.fail(what);
+    return name;
+}
+
+CaughtBy caught_by(const Yaml& node) {
+    node.keys({"scenario", "rig", "rule"});
+    const Yaml rule = node.at("rule");
+    const auto known = rules();
+    if (std::ranges::find(known, rule.text(), &RuleInfo::id) == known.end()) rule.fail("a rule of the checker");
+    return {fixture(node.at("scenario"), "scenarios", ".scn", "the name of a scenario in fixtures/scenarios"),
+            fixture(node.at("rig"), "rigs", ".yaml", "the name of a rig in fixtures/rigs"), rule.text()};
+}
+
 /// What becomes part of a package request must not be able to say anything else to apt.
 std::string debian_name(const Yaml& node, const char* what) {
     const std::string text = node.text();
@@ -71,7 +96,7 @@ KernelDefinition load_kernel_definition(const std::string& name_or_path) {
 
 KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) {
     const Yaml top = Yaml::read(in, path);
-    top.keys({"title", "package", "suite", "base", "fragments", "patches"});
+    top.keys({"title", "package", "suite", "base", "fragments", "patches", "caught-by"});
     KernelDefinition d;
     d.path = path;
     d.name = path.stem();
@@ -84,8 +109,11 @@ KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) 
         d.base = base->text();
         if (!kernel_definition_exists(d.base)) base->fail("the name of a kernel");
         if (!load_kernel_definition(d.base).base.empty()) base->fail("a kernel that has no base itself");
+        if (const auto caught = top.find("caught-by"))
+            for (const Yaml& node : caught->list()) d.caught_by.push_back(caught_by(node));
         return d;
     }
+    if (const auto caught = top.find("caught-by")) caught->fail("a base, for something to be wrong with");
     d.package = debian_name(top.at("package"), "a Debian source package, as linux-source-6.12");
     d.suite = debian_name(top.at("suite"), "a Debian suite, as bookworm-backports");
     return d;

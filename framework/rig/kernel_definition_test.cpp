@@ -60,6 +60,31 @@ TEST_F(KernelDefinitionTest, ReadsAMutant) {
     EXPECT_EQ(d.package, "");
 }
 
+TEST_F(KernelDefinitionTest, ReadsWhatMustCatchAMutant) {
+    const auto d = load(
+        "title: t\nbase: \"6.12\"\ncaught-by:\n"
+        "  - { scenario: unmap-basic, rig: edu-pair-vtd, rule: landing }\n"
+        "  - { scenario: unmap-all, rig: igb-pair-vtd, rule: kernel }\n");
+    ASSERT_EQ(d.caught_by.size(), 2u);
+    EXPECT_EQ(d.caught_by[1].scenario, "unmap-all");
+    EXPECT_EQ(d.caught_by[1].rig, "igb-pair-vtd");
+    EXPECT_EQ(d.caught_by[1].rule, "kernel");
+}
+
+TEST_F(KernelDefinitionTest, SaysWhatIsWrongWithWhatMustCatchAMutant) {
+    const auto told = [this](const std::string& entry) {
+        return error("title: t\nbase: \"6.12\"\ncaught-by:\n  - " + entry + "\n");
+    };
+    EXPECT_THAT(told("{ scenario: none, rig: edu-pair-vtd, rule: landing }"), StartsWith("k.yaml:4:17: found 'none'"));
+    EXPECT_THAT(told("{ scenario: ../rigs/sim, rig: edu-pair-vtd, rule: landing }"), StartsWith("k.yaml:4:17"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: none, rule: landing }"), StartsWith("k.yaml:4:35: found 'none'"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd, rule: none }"), StartsWith("k.yaml:4:55: found 'none'"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd }"), StartsWith("k.yaml:4:5: expected a key 'rule'"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd, rule: landing, why: x }"), StartsWith("k.yaml:4:64"));
+    EXPECT_THAT(error("title: t\nbase: \"6.12\"\ncaught-by: landing\n"), StartsWith("k.yaml:3:12: found 'landing'"));
+    EXPECT_THAT(error("title: t\npackage: p\nsuite: s\ncaught-by: []\n"), StartsWith("k.yaml:4:12"));
+}
+
 TEST_F(KernelDefinitionTest, SaysWhereAndWhatIsWrong) {
     EXPECT_THAT(error("package: p\nsuite: s\n"), StartsWith("k.yaml:1:1: expected a key 'title'"));
     EXPECT_THAT(error("title: t\nsuite: s\n"), StartsWith("k.yaml:1:1: expected a key 'package'"));
@@ -87,6 +112,17 @@ TEST_F(KernelDefinitionTest, EveryDefinitionThatShipsIsRight) {
     std::vector<std::string> names;
     for (const auto& d : list_kernel_definitions()) names.push_back(d.name);
     EXPECT_THAT(names, IsSupersetOf({"6.12", "7.3", "replace-moves-caller-only", "unmap-without-flush"}));
+}
+
+TEST_F(KernelDefinitionTest, EveryMutantThatShipsSaysWhatMustCatchIt) {
+    std::size_t mutants = 0;
+    for (const auto& d : list_kernel_definitions()) {
+        const bool among_mutants = fs::path(d.path).parent_path().filename() == "mutants";
+        EXPECT_EQ(!d.base.empty(), among_mutants) << d.path;
+        EXPECT_EQ(!d.caught_by.empty(), among_mutants) << d.path;
+        mutants += among_mutants ? 1 : 0;
+    }
+    EXPECT_GE(mutants, 12u);
 }
 
 TEST_F(KernelDefinitionTest, ListsTheNamesThereAre) {

@@ -1,4 +1,4 @@
-// `landfall kernel list|build`: the kernels there are, and making them before they are needed.
+// `landfall kernel list|build|mutants`: the kernels there are, and making them before they are needed.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -19,6 +19,13 @@ void list_kernels() {
     }
 }
 
+// One line for each scenario that must catch one, for lab/mutants and for grep.
+void list_mutants() {
+    for (const KernelDefinition& d : list_kernel_definitions())
+        for (const CaughtBy& c : d.caught_by)
+            fmt::print("{} base {} scenario {} rig {} rule {}\n", d.name, d.base, c.scenario, c.rig, c.rule);
+}
+
 void build(const std::string& name, bool refresh) {
     const KernelLog log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
     const KernelImage image = refresh ? refresh_kernel(name, log) : find_kernel(name, log);
@@ -35,6 +42,8 @@ void add_kernel(CLI::App& app, ExitStatus&) {
     kernel->require_subcommand(1);
     kernel->add_subcommand("list", "every kernel that ships, and whether it is built")
         ->callback(list_kernels);
+    kernel->add_subcommand("mutants", "every kernel with a planted bug, and what must catch it")
+        ->callback(list_mutants);
 
     struct Arguments {
         std::string name;
