@@ -1,0 +1,102 @@
+"""lab/mutants tells a mutant that was killed from one that survived, and from a lab that is broken."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SCENARIO = "stale-iotlb-unmap"
+PASS = f"pass         {SCENARIO}                      5 steps     3 DMAs    0.52 s\n"
+CAUGHT = f"""violation    {SCENARIO}                      5 steps     3 DMAs    0.52 s
+
+landing violated, line 12: dma a write
+    bytes of p1
+expectation violated, line 12: dma a write
+
+"""
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """lab/mutants as a module; it has no .py in its name."""
+    monkeypatch.syspath_prepend(str(ROOT / "lab"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader = importlib.machinery.SourceFileLoader("lab_mutants", str(ROOT / "lab" / "mutants"))
+    spec = importlib.util.spec_from_loader("lab_mutants", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "lab_mutants", module)
+    loader.exec_module(module)
+    return module
+
+
+class Program:
+    """Answers as `landfall` does: `told` is what `run` prints for each kernel, with its exit status."""
+
+    def __init__(self, told: dict[str, tuple[int, str]]) -> None:
+        self.told = told
+
+    def __call__(self, *words: str, limit: int) -> subprocess.CompletedProcess[str]:
+        status, out = 0, ""
+        if words[:2] == ("kernel", "mutants"):
+            out = f"leak base 6.12 scenario {SCENARIO} rig edu-pair-vtd rule landing\n"
+        elif words[0] == "run":
+            status, out = self.told[words[words.index("--kernel") + 1]]
+            pathlib.Path(words[words.index("-o") + 1]).mkdir(exist_ok=True)
+        return subprocess.CompletedProcess(words, status, out, "why")
+
+
+def run(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, told: dict[str, tuple[int, str]]) -> int:
+    monkeypatch.setattr(lab, "landfall", Program(told))
+    monkeypatch.setattr(sys, "argv", ["lab/mutants", "--logs", str(tmp_path / "logs"), "--page", str(tmp_path / "page.md")])
+    return int(lab.main())
+
+
+def test_killed(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Detection\n\nthe other half\n", encoding="utf-8")
+    assert run(lab, monkeypatch, tmp_path, {"6.12": (0, PASS), "leak": (1, CAUGHT)}) == 0
+    assert f"| leak | killed | edu-pair-vtd | {SCENARIO} | expectation landing |\n" in page.read_text(encoding="utf-8")
+    assert "1 mutants, 1 killed" in page.read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8").startswith("# Detection\n\nthe other half\n")
+
+
+@pytest.mark.parametrize(
+    ("told", "row"),
+    [
+        ({"6.12": (0, PASS), "leak": (0, PASS)}, "| leak | survived, missed by "),
+        ({"6.12": (0, PASS), "leak": (1, CAUGHT.replace("landing", "stray"))}, "| leak | killed, missed by "),
+        ({"6.12": (0, PASS), "leak": (5, PASS.replace("pass        ", "inconclusive"))}, "| leak | survived, missed by "),
+        ({"6.12": (1, CAUGHT), "leak": (1, CAUGHT)}, f"fails {SCENARIO} on edu-pair-vtd by expectation landing"),
+        ({"6.12": (5, PASS.replace("pass        ", "inconclusive")), "leak": (1, CAUGHT)}, "edu-pair-vtd: exit status 5"),
+    ],
+)
+def test_not_good(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path,
+                  told: dict[str, tuple[int, str]], row: str) -> None:
+    assert run(lab, monkeypatch, tmp_path, told) == 1
+    assert row in (tmp_path / "page.md").read_text(encoding="utf-8")
+
+
+def test_a_broken_lab_is_no_finding(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(lab, monkeypatch, tmp_path, {"6.12": (0, PASS), "leak": (3, "")})
+    assert end.value.code == 3
+    assert not (tmp_path / "page.md").exists()
+
+
+def test_either_half_of_the_page_keeps_the_other(lab: ModuleType, tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    lab.detection_page.write(page, mutants="\nM1\n")
+    lab.detection_page.write(page, faults="# Detection\n\nF1\n")
+    lab.detection_page.write(page, mutants="\nM2\n")
+    both = f"# Detection\n\nF1\n\n{lab.detection_page.MUTANTS}\nM2\n"
+    assert page.read_text(encoding="utf-8") == both
+    lab.detection_page.write(page, faults="# Detection\n\nF2\n")
+    assert page.read_text(encoding="utf-8") == both.replace("F1", "F2")
