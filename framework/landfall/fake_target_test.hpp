@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "landfall/error.hpp"
 #include "landfall/target.hpp"
 
 namespace landfall {
@@ -16,6 +17,9 @@ class FakeTarget final : public Target, private Iommu {
     bool blocked = false;       ///< every DMA faults
     bool engine_dies = false;   ///< every copy times out
     bool reads_zeros = false;   ///< what a blocked source gives; else nothing is written
+    std::uint32_t granule = 1;  ///< the engine knows it once it was reset
+    bool forbidden = false;     ///< the engine must not be reset
+    std::vector<Nanoseconds> resets;
     std::vector<Event> to_report;
     std::function<void()> on_sleep;
 
@@ -43,8 +47,14 @@ class FakeTarget final : public Target, private Iommu {
     class FakeEngine final : public Engine {
       public:
         explicit FakeEngine(FakeTarget& target) : target_(target) {}
-        Limits limits() const override { return {8, 16384, 1, 1, Iova{~0ULL}, std::chrono::milliseconds(1), {}}; }
-        bool reset() override { return true; }
+        Limits limits() const override {
+            return {8, 16384, 1, 1, Iova{~0ULL}, std::chrono::milliseconds(1), {}, known_ ? target_.granule : 1};
+        }
+        bool reset() override {
+            if (target_.forbidden) throw LabError("not mine");
+            target_.resets.push_back(target_.now());
+            return known_ = true;
+        }
         void start(const CopyRequest& c) override {
             if (target_.engine_dies) return;
             for (std::uint32_t i = 0; i < c.length; i += 8) {
@@ -61,6 +71,7 @@ class FakeTarget final : public Target, private Iommu {
 
       private:
         FakeTarget& target_;
+        bool known_ = false;
     };
 
     Errno open(DeviceId) override { return {}; }

@@ -26,22 +26,31 @@ Lane::~Lane() { close(); }
 
 void Lane::open() {
     engine_ = target_.engine(device_, slice_);
-    ready_ = false;
+    forget();
 }
 
 void Lane::close() {
-    halt();
+    stop_pump();
     if (flight_) (void)wait();
     engine_.reset();
 }
 
-std::string Lane::refusal(const DmaRequest& request) const {
+void Lane::bring_up() {
+    if (ready_ || tried_) return;
+    tried_ = target_.now();
+    ready_ = engine_->reset();
+}
+
+std::string Lane::refusal(const DmaRequest& request) {
     if (!engine_) return fmt::format("{} is not open, or no engine drives it", request.device);
+    bring_up();
     const auto l = engine_->limits();
     const auto most = std::min<std::uint64_t>(l.max_length, kPayloadBytes);
     const auto n = request.range.length;
     if (n < l.min_length || n > most)
         return fmt::format("{}'s engine copies {} to {} bytes at once, not {}", request.device, l.min_length, most, n);
+    if (n % l.granule != 0)
+        return fmt::format("{}'s engine copies multiples of {} bytes, not {}", request.device, l.granule, n);
     const auto target = request.target.value_or(request.range.start);
     if (request.range.start.value % l.alignment != 0 || target.value % l.alignment != 0)
         return fmt::format("{}'s engine copies at multiples of {} bytes", request.device, l.alignment);
@@ -78,7 +87,8 @@ void Lane::start(const DmaRequest& request) {
     }
     const auto copy = prepare(request, flight.sequence);
     flight.begin = target_.now();
-    if (!ready_) ready_ = engine_->reset();
+    bring_up();
+    if (const auto since = std::exchange(tried_, std::nullopt)) flight.begin = *since;
     flight.dead = !ready_;
     if (ready_) engine_->start(copy);
     flight_ = std::move(flight);
@@ -160,18 +170,25 @@ Lane::Done Lane::run(const DmaRequest& request) {
 void Lane::pump(const DmaRequest& request, std::function<void(const Done&)> report) {
     stop_ = false;
     pumped_ = 0;
+    failed_ = nullptr;
     pump_ = std::thread([this, request, report = std::move(report)] {
-        while (!stop_) {
-            report(run(request));
-            ++pumped_;
+        try {
+            for (; !stop_; ++pumped_) report(run(request));
+        } catch (...) {
+            failed_ = std::current_exception();
         }
     });
 }
 
+void Lane::stop_pump() {
+    stop_ = true;
+    if (pump_.joinable()) pump_.join();
+}
+
 std::uint64_t Lane::halt() {
     if (!pump_.joinable()) return 0;
-    stop_ = true;
-    pump_.join();
+    stop_pump();
+    if (failed_) std::rethrow_exception(std::exchange(failed_, nullptr));
     return pumped_;
 }
 

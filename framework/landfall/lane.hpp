@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,10 +41,14 @@ class Lane {
     void open();
     void close();
     /// The device was reset behind the engine's back: it is brought up again before its next DMA.
-    void forget() { ready_ = false; }
+    void forget() {
+        ready_ = false;
+        tried_.reset();
+    }
 
-    /// Why this device cannot do this DMA at all; empty if it can.
-    [[nodiscard]] std::string refusal(const DmaRequest& request) const;
+    /// Why this device cannot do this DMA at all; empty if it can. Brings the device up if need be, since some engines
+    /// learn from it what it can do; the start() that follows does not try again.
+    [[nodiscard]] std::string refusal(const DmaRequest& request);
 
     struct Done {
         Landing landing;
@@ -57,7 +62,7 @@ class Lane {
 
     /// Repeats the DMA on a thread of its own, `report`ing each, until halt().
     void pump(const DmaRequest& request, std::function<void(const Done&)> report);
-    /// Returns how many DMAs the pump did.
+    /// Returns how many DMAs the pump did. Throws what the engine has thrown meanwhile.
     std::uint64_t halt();
 
   private:
@@ -69,6 +74,8 @@ class Lane {
         std::uint64_t nth = 0;      ///< of all DMAs of the run
         bool began_alone = false;
     };
+    void bring_up();
+    void stop_pump();
     [[nodiscard]] CopyRequest prepare(const DmaRequest& request, std::uint64_t sequence);
     void look(const Flight& flight, Landing& landing);
     /// No other DMA was under way at any time of this one, and none before has left bytes nobody accounts for.
@@ -83,9 +90,11 @@ class Lane {
     Bustle& bustle_;
     std::unique_ptr<Engine> engine_;
     bool ready_ = false;
+    std::optional<Nanoseconds> tried_;  ///< when the device began to be brought up for the DMA that comes next
     std::optional<Flight> flight_;
     std::atomic<bool> stop_{false};
     std::uint64_t pumped_ = 0;
+    std::exception_ptr failed_;  ///< ended the pump
     std::thread pump_;
 };
 

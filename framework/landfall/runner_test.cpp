@@ -112,6 +112,26 @@ TEST_F(RunnerTest, RequireNamesWhatIsMissing) {
 TEST_F(RunnerTest, DmaBeyondTheEngineIsUnmetNotAFailure) {
     EXPECT_THAT(run(with("dma a write 0x200000+32K")), HasSubstr("unmet \"a's engine copies 8 to 16384 bytes"));
 }
+TEST_F(RunnerTest, LengthsTheEngineHasToAskItsDeviceAboutAreRefusedAtOnce) {
+    target_.granule = 512;
+    EXPECT_EQ(run(with("dma a write 0x200000+512")), "done lands p1[0x0+512]");
+    EXPECT_EQ(run("dma b write 0x200000+64"), "unmet \"b's engine copies multiples of 512 bytes, not 64\"");
+}
+TEST_F(RunnerTest, ADmaBeginsBeforeItsDeviceIsBroughtUpWhichIsDoneOnce) {
+    run(kOneAttached);
+    const auto line = runner_.step(parse_line("dma a write 0x200000+64", "t", 1));
+    ASSERT_EQ(target_.resets.size(), 1U);
+    EXPECT_LT(line.when->begin, target_.resets[0]);
+    run("dma a write 0x200000+64");
+    EXPECT_EQ(target_.resets.size(), 1U);
+}
+TEST_F(RunnerTest, ADeviceThatMustNotBeUsedEndsTheRunFromAPumpToo) {
+    run(with("dma a write 0x200000+64"));
+    target_.engine_dies = target_.forbidden = true;
+    run("pump a write 0x200000+64");
+    EXPECT_THROW((void)runner_.step(parse_line("halt a", "t", 1)), LabError);
+    EXPECT_THROW(run("dma b write 0x200000+64"), LabError);
+}
 TEST_F(RunnerTest, StepOnAnObjectThatWasNeverMadeIsBroken) {
     EXPECT_EQ(run("ioas one\nhwpt h one a"), "EOPNOTSUPP");
     EXPECT_THAT(run("ioas two\nhwpt h2 two a\nattach a h2"), HasSubstr("broken \"h2 was never made"));

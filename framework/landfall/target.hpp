@@ -80,7 +80,7 @@ struct CopyRequest {
     bool from_staging = false;
 };
 
-/// What a device can do; the runner splits and refuses by these, never by the device's name.
+/// What a device can do; the runner refuses by these, never by the device's name.
 struct Limits {
     std::uint32_t min_length = 1, max_length = 0;  ///< bytes of one copy
     std::uint32_t alignment = 1;                   ///< of both addresses
@@ -88,14 +88,17 @@ struct Limits {
     Iova last_address;                             ///< highest address the device can put on the bus
     std::chrono::milliseconds limit{1000};         ///< longest a copy may take before it counts as lost
     Iova first_destination{};                      ///< lowest address it can write: to some, 0 means "no buffer"
+    std::uint32_t granule = 1;                     ///< lengths are multiples of it
 };
 
 /// Makes one kind of device do DMA. The only data verb is copy.
 class Engine {
   public:
     virtual ~Engine() = default;
+    /// Known for certain once reset() has succeeded; before that the most any such device can do.
     [[nodiscard]] virtual Limits limits() const = 0;
     /// Brings the device from any state, after a fault too, to one in which start() works. False: it stays dead.
+    /// Throws LabError if the device may not be used.
     [[nodiscard]] virtual bool reset() = 0;
     /// Rings the doorbell and returns. The device may be translated through any domain by now.
     virtual void start(const CopyRequest&) = 0;
