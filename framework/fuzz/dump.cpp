@@ -20,7 +20,7 @@ void dump_holds(std::string_view text) {
     const auto grouped = std::ranges::find_if(machine.functions, [](const Function& f) { return f.group.has_value(); });
     if (grouped == machine.functions.end()) return;
     std::vector<Line> head;
-    for (auto& fact : device_facts(machine, {{"a", grouped->bdf}}, [](auto, auto) { return "-"; }))
+    for (auto& fact : device_facts(machine, {{"a", grouped->bdf}}, [](const auto&) { return "-"; }))
         head.emplace_back().body = std::move(fact);
     reads_back(head);
 }

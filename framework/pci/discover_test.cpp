@@ -171,8 +171,8 @@ TEST(Facts, NamedDevicesThenTheRestOfTheirGroupsThenWhatIsReserved) {
     auto m = discover(Source::at(kMixed));
     m.reserved[10] = {{{0xfee00000}, 0x100000}};
     m.reserved[5] = {{{0x1000}, 0x1000}};
-    const auto facts = device_facts(m, {{"b", Bdf::parse("02:02.0").value()}}, [](auto, auto device) {
-        return device == 0x11e8 ? std::string("edu") : std::string("-");
+    const auto facts = device_facts(m, {{"b", Bdf::parse("02:02.0").value()}}, [](const Function& f) {
+        return f.device == 0x11e8 ? std::string("edu") : std::string("-");
     });
     std::vector<std::string> lines;
     for (const auto& fact : facts) lines.push_back(print(fact));
@@ -184,7 +184,7 @@ TEST(Facts, NamedDevicesThenTheRestOfTheirGroupsThenWhatIsReserved) {
 
 TEST(Facts, ADeviceMustBeThereAndInAGroup) {
     auto m = discover(Source::at(kMixed));
-    const auto none = [](auto, auto) { return std::string("-"); };
+    const auto none = [](const auto&) { return std::string("-"); };
     EXPECT_THROW((void)device_facts(m, {{"a", Bdf::parse("00:11.0").value()}}, none), LabError);
     m.functions[0].group.reset();
     EXPECT_THROW((void)device_facts(m, {{"a", m.functions[0].bdf}}, none), LabError);

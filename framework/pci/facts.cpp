@@ -12,8 +12,7 @@ namespace {
 DeviceFact fact(const Topology& topology, const Function& f, const std::string& name,
                 const EngineName& engine) {
     const auto index = static_cast<FunctionIndex>(&f - topology.functions().data());
-    DeviceFact out{name,        f.bdf, f.vendor, f.device, f.group.value(), engine(f.vendor, f.device),
-                   std::nullopt};
+    DeviceFact out{name,        f.bdf, f.vendor, f.device, f.group.value(), engine(f), std::nullopt};
     if (const auto id = requester_id(topology, index); id != f.bdf) out.alias = id;
     return out;
 }

@@ -13,7 +13,7 @@
 namespace landfall {
 
 /// Name of the engine that drives such a device, "-" if none does.
-using EngineName = std::function<std::string(std::uint16_t vendor, std::uint16_t device)>;
+using EngineName = std::function<std::string(const Function&)>;
 
 /// A DeviceFact for every named device, in the order given; one named "-" for every other member of their
 /// groups, ascending; then what is reserved in those groups. Throws LabError if a device is not there or has

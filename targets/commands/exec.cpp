@@ -33,8 +33,8 @@ void put_lab_event(const std::string& why) {
 // thread, so the keeper may use the whole library.
 class Loan {
   public:
-    explicit Loan(const std::vector<std::pair<std::string, Bdf>>& functions) {
-        for (const auto& [name, bdf] : functions) bindings_.emplace_back(bdf);
+    explicit Loan(const std::vector<NamedDevice>& functions) {
+        for (const auto& f : functions) bindings_.emplace_back(f.bdf);
         keeper_.emplace([bindings = bindings_] {
             for (const auto& b : bindings) b.restore();
         });
@@ -47,13 +47,17 @@ class Loan {
     std::optional<Keeper> keeper_;  ///< restores when it is destroyed, too
 };
 
-std::vector<std::pair<std::string, Bdf>> parse_devices(const std::vector<std::string>& arguments) {
-    std::vector<std::pair<std::string, Bdf>> out;
+constexpr std::string_view kScratch = ",scratch";
+
+std::vector<NamedDevice> parse_devices(const std::vector<std::string>& arguments) {
+    std::vector<NamedDevice> out;
     for (const auto& text : arguments) {
-        const auto equals = text.find('=');
-        const auto bdf = equals == std::string::npos ? std::nullopt : Bdf::parse(text.substr(equals + 1));
-        if (!bdf) throw TextError({"--device", 0, 0}, text, "NAME=BDF such as a=0000:00:08.0");
-        out.emplace_back(text.substr(0, equals), *bdf);
+        const bool scratch = text.ends_with(kScratch);
+        const auto place = text.substr(0, text.size() - (scratch ? kScratch.size() : 0));
+        const auto equals = place.find('=');
+        const auto bdf = equals == std::string::npos ? std::nullopt : Bdf::parse(place.substr(equals + 1));
+        if (!bdf) throw TextError({"--device", 0, 0}, text, "NAME=BDF or NAME=BDF,scratch, such as a=0000:00:08.0");
+        out.push_back({place.substr(0, equals), *bdf, {}, scratch});
     }
     return out;
 }
@@ -91,11 +95,11 @@ void serve(Runner& runner) {
 
 ExitStatus exec(const std::vector<std::string>& arguments) {
     try {
-        const auto functions = parse_devices(arguments);
-        const Loan loan(functions);
-        std::vector<NamedDevice> devices;
-        for (std::size_t i = 0; i < functions.size(); ++i)
-            devices.push_back({functions[i].first, functions[i].second, loan.node(i)});
+        auto devices = parse_devices(arguments);
+        // A disk somebody uses is not even taken from its driver.
+        for (const auto& d : devices) check_scratch(d);
+        const Loan loan(devices);
+        for (std::size_t i = 0; i < devices.size(); ++i) devices[i].node = loan.node(i);
         LinuxTarget target(std::move(devices));
         Runner runner(target, put);
         for (const auto& line : runner.begin()) put(line);
@@ -114,7 +118,10 @@ ExitStatus exec(const std::vector<std::string>& arguments) {
 void add_exec(CLI::App& app, ExitStatus& status) {
     auto* command = app.add_subcommand("exec", "run steps from stdin on this machine, write the trace to stdout");
     const auto devices = std::make_shared<std::vector<std::string>>();
-    command->add_option("--device", *devices, "a function to bind, and its name in the scenario: NAME=BDF")
+    command
+        ->add_option("--device", *devices,
+                     "a function to bind, and its name in the scenario: NAME=BDF; NAME=BDF,scratch if what it stores "
+                     "may be overwritten")
         ->required();
     command->callback([devices, &status] { status = exec(*devices); });
 }

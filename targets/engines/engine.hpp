@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "landfall/target.hpp"
 
@@ -33,20 +35,31 @@ class Registers {
 struct DeviceAccess {
     Registers bar0;
     std::function<Errno()> reset_function;  ///< VFIO_DEVICE_RESET, then memory and bus mastering on again
+    std::string label{};                    ///< for messages: its name and address
+    bool scratch = false;  ///< whoever set up the rig has said that what is stored in it may be overwritten
 };
 
+/// Matches by vendor and device, or by class (base class and subclass) where devices of all vendors are alike.
 struct EngineEntry {
     std::uint16_t vendor, device;
     const char* name;
+    /// Throws LabError if the device may not be used.
     std::unique_ptr<Engine> (*make)(DeviceAccess access, StagingSlice staging);
+    std::uint16_t device_class = 0;
+    bool stores = false;  ///< copies overwrite what is stored in it: only for devices that are scratch
 };
 
 /// Every engine there is.
 [[nodiscard]] std::span<const EngineEntry> engine_catalog();
 /// nullptr if none drives such a device.
-[[nodiscard]] const EngineEntry* find_engine(std::uint16_t vendor, std::uint16_t device);
+[[nodiscard]] const EngineEntry* find_engine(std::uint16_t vendor, std::uint16_t device, std::uint16_t device_class);
+[[nodiscard]] const EngineEntry* find_engine(std::string_view name);
+
+/// Throws LabError for a device that stores things, `label` for messages, and is not scratch.
+void require_scratch(const std::string& label, bool scratch);
 
 std::unique_ptr<Engine> make_edu(DeviceAccess access, StagingSlice staging);
 std::unique_ptr<Engine> make_igb(DeviceAccess access, StagingSlice staging);
+std::unique_ptr<Engine> make_nvme(DeviceAccess access, StagingSlice staging);
 
 }  // namespace landfall

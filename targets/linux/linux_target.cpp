@@ -55,13 +55,24 @@ std::string kernel_release() {
     return name.release;
 }
 
+std::string label(const NamedDevice& d) { return fmt::format("{} ({})", d.name, d.bdf.str()); }
+
 }  // namespace
+
+void check_scratch(const NamedDevice& d) {
+    const auto number = [&](const char* file) { return hex_file(pci_directory(d.bdf) + file); };
+    // The file "class" holds the programming interface, too.
+    const auto* entry = find_engine(static_cast<std::uint16_t>(number("/vendor")),
+                                    static_cast<std::uint16_t>(number("/device")),
+                                    static_cast<std::uint16_t>(number("/class") >> 8));
+    if (entry != nullptr && entry->stores) require_scratch(label(d), d.scratch);
+}
 
 LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices) {
     std::vector<std::pair<std::string, Bdf>> names;
     for (const auto& d : devices) names.emplace_back(d.name, d.bdf);
-    machine_facts_ = device_facts(discover(), names, [](std::uint16_t vendor, std::uint16_t device) {
-        const auto* engine = find_engine(vendor, device);
+    machine_facts_ = device_facts(discover(), names, [](const Function& f) {
+        const auto* engine = find_engine(f.vendor, f.device, f.device_class);
         return std::string(engine != nullptr ? engine->name : "-");
     });
     // The named devices come first, in our order.
@@ -85,9 +96,11 @@ std::vector<Fact> LinuxTarget::facts() {
 
 std::unique_ptr<Engine> LinuxTarget::engine(DeviceId id, StagingSlice staging) {
     auto& d = at(id);
-    const auto* entry = find_engine(d.fact.vendor, d.fact.device);
+    const auto* entry = find_engine(d.fact.engine);
     if (entry == nullptr || !d.vfio.is_open()) return nullptr;
-    return entry->make({Registers(d.vfio.bar0()), [&d] { return d.vfio.reset(); }}, staging);
+    return entry->make({Registers(d.vfio.bar0()), [&d] { return d.vfio.reset(); },
+                        label(d.named), d.named.scratch},
+                       staging);
 }
 
 Nanoseconds LinuxTarget::now() {

@@ -20,7 +20,11 @@ struct NamedDevice {
     std::string name;
     Bdf bdf;
     std::string node;  ///< its VFIO device file
+    bool scratch = false;  ///< what is stored in it may be overwritten
 };
+
+/// Throws LabError for a function that stores things and is not scratch. Changes nothing.
+void check_scratch(const NamedDevice& device);
 
 class LinuxTarget final : public Target, private Iommu {
   public:
