@@ -53,7 +53,7 @@ class LocalRig final : public Rig {
     [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override {
         std::vector<std::string> argv{"landfall", "exec"};
         for (const RigFunction& f : chosen_functions(file_, devices)) {
-            argv.insert(argv.end(), {"--device", fmt::format("{}={}", f.name, f.bdf.str())});
+            argv.insert(argv.end(), {"--device", device_argument(f)});
         }
         log_ = console();
         exec_.reset();

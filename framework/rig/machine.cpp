@@ -15,10 +15,13 @@ constexpr std::array<IommuKind, 2> kIommus{{
     {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on"},
 }};
 
-// edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time.
-constexpr std::array<DeviceModel, 4> kModels{{
+// edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time. nvme: what is not RAM, as
+// an address the IOMMU blocks, goes through a buffer of QEMU's; with its default of 4 KiB a command of several pieces is
+// cut at any byte where the buffer is full, and the rest of it goes wrong (QEMU system/dma-helpers.c, dma_blk_cb).
+constexpr std::array<DeviceModel, 5> kModels{{
     {"edu", "edu,dma_mask=0xffffffffffffffff", "edu", false},
     {"igb", "igb,romfile=", "igb", false},
+    {"nvme", "nvme,x-max-bounce-buffer-size=1048576", "nvme", false, true},
     {"pcie-root-port", "pcie-root-port", nullptr, true},
     {"pcie-pci-bridge", "pcie-pci-bridge", nullptr, true},
 }};
@@ -38,6 +41,21 @@ std::vector<std::string> labels(const Table& table) {
     return out;
 }
 
+constexpr std::uint64_t kDiskBytes = 64U << 20;
+
+// All disks lie in one file behind one descriptor, which QEMU opens again for each of them: for writing at once, since with
+// auto-read-only it opened the second of two for reading only, and every write to it failed with EBADF (10.0.2).
+std::vector<std::string> disk_arguments(const RigFile& rig, const MachineFiles& files) {
+    std::vector<std::string> out;
+    for (unsigned i = 0; i < rig.disks; ++i) {
+        constexpr const char* kDrive =
+            "if=none,id=disk{},format=raw,auto-read-only=off,offset={},size={},file.driver=file,"
+            "file.filename=/proc/self/fd/{},file.locking=off,file.auto-read-only=off";
+        out.insert(out.end(), {"-drive", fmt::format(kDrive, i, i * kDiskBytes, kDiskBytes, files.disks)});
+    }
+    return out;
+}
+
 // A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot),
 // which closes the channels. A busy host makes an emulated machine's clocks look broken: without
 // no_timer_check the kernel counts ticks while it boots and panics over missing ones, without tsc=reliable it
@@ -50,6 +68,8 @@ const IommuKind* find_iommu(const std::string& label) { return find_in(kIommus, 
 const DeviceModel* find_model(const std::string& label) { return find_in(kModels, label); }
 std::vector<std::string> iommu_labels() { return labels(kIommus); }
 std::vector<std::string> model_labels() { return labels(kModels); }
+
+std::uint64_t disks_bytes(const RigFile& rig) { return rig.disks * kDiskBytes; }
 
 std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFiles& files,
                                            const std::string& accelerator, const std::string& name,
@@ -75,6 +95,8 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
         "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
         fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
         "virtserialport,chardev=port,name=landfall"};
+    const auto disks = disk_arguments(rig, files);
+    out.insert(out.end(), disks.begin(), disks.end());
     out.insert(out.end(), rig.qemu_args.begin(), rig.qemu_args.end());
     return out;
 }

@@ -23,6 +23,7 @@ struct DeviceModel {
     const char* device;  ///< QEMU's -device, with the properties a lab needs
     const char* engine;  ///< nullptr: does no DMA for us
     bool bridge;         ///< opens a new bus
+    bool disk = false;   ///< gets a disk of its own
 };
 [[nodiscard]] const DeviceModel* find_model(const std::string& label);
 [[nodiscard]] std::vector<std::string> model_labels();
@@ -31,7 +32,11 @@ struct DeviceModel {
 struct MachineFiles {
     std::string kernel;  ///< path
     int initramfs = -1, console = -1, port = -1;
+    int disks = -1;  ///< disks_bytes() long, all zeros; -1 if there are none
 };
+
+/// What the disks of a rig's devices take together.
+[[nodiscard]] std::uint64_t disks_bytes(const RigFile& rig);
 
 /// Slot of the lab's own virtio-serial controller; not for devices of a rig file.
 inline constexpr unsigned kPortSlot = 0x1e;

@@ -1,9 +1,12 @@
 #include "rig/qemu_rig.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include "landfall/error.hpp"
 #include "os/command.hpp"
@@ -35,6 +38,15 @@ std::string find_qemu() {
     return found;
 }
 
+/// A memory file with holes: it takes what is written to it, and is gone with QEMU.
+Fd make_disks(const RigFile& file) {
+    if (file.disks == 0) return {};
+    Fd out(memfd_create("landfall-disks", MFD_CLOEXEC));
+    if (!out || ftruncate(out.get(), static_cast<off_t>(disks_bytes(file))) != 0)
+        throw LabError(fmt::format("no memory file for the disks of {}: {}", file.name, std::strerror(errno)));
+    return out;
+}
+
 LabError not_booted(const RigFile& file, const RigDied& e) {
     std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
     if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
@@ -60,12 +72,13 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           const int console = wires.console.theirs.get(), port = wires.port.theirs.get();
           // Unique while the port is open, so that this process can be told from all others.
           const std::string name = fmt::format("landfall-{}-{}", getpid(), port);
-          const MachineFiles files{parts.kernel, parts.initramfs.get(), console, port};
+          const MachineFiles files{parts.kernel, parts.initramfs.get(), console, port, parts.disks.get()};
           std::vector<std::string> argv =
               machine_arguments(file_, files, accelerator_str(accelerator), name, options.kernel_args);
           argv.insert(argv.begin(), parts.qemu);
-          return KeptProgram::Launch{parts.qemu, argv, {files.initramfs, console, port},
-                                     -1,         -1,   wires.errors.theirs.get()};
+          std::vector<int> inherit{files.initramfs, console, port};
+          if (parts.disks) inherit.push_back(files.disks);
+          return KeptProgram::Launch{parts.qemu, argv, inherit, -1, -1, wires.errors.theirs.get()};
       }()) {}
 
 void QemuRig::boot(milliseconds limit) {
@@ -84,7 +97,7 @@ std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& device
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
     std::string command = "exec";
     for (const RigFunction& f : chosen_functions(file_, devices)) {
-        command += fmt::format(" {}={}", f.name, f.bdf.str());
+        command += " " + device_argument(f);
     }
     channel_.send(command, Deadline(step_limit_));
     return make_session(channel_, {file_.name, step_limit_});
@@ -96,7 +109,7 @@ std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& o
     };
     const std::string qemu = find_qemu();
     const std::string kernel = boot_image(options.kernel.empty() ? file.kernel : options.kernel, log);
-    const QemuRig::Parts parts{qemu, kernel, make_initramfs(landfall_program())};
+    const QemuRig::Parts parts{qemu, kernel, make_initramfs(landfall_program()), make_disks(file)};
     const AcceleratorChoice choice(cache_dir(), qemu);
     const auto start = [&](Accelerator accelerator) {
         log(fmt::format("booting {} with {} ({})", file.name, kernel, accelerator_str(accelerator)));

@@ -15,6 +15,7 @@ class QemuRig final : public Rig {
     struct Parts {
         std::string qemu, kernel;
         Fd initramfs;
+        Fd disks;  ///< open only if the rig has some
     };
     /// Starts QEMU. The guest is not up yet.
     QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator);

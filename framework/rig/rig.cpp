@@ -26,6 +26,10 @@ std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector
     return out;
 }
 
+std::string device_argument(const RigFunction& f) {
+    return fmt::format("{}={}{}", f.name, f.bdf.str(), f.scratch ? ",scratch" : "");
+}
+
 std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {
     if (file.kind == RigFile::Kind::sim) return std::make_unique<SimRig>(file, options);
     if (!options.faults.empty())

@@ -20,9 +20,10 @@ namespace landfall {
 struct RigFunction {
     std::string name;  ///< a, b, c ...
     Bdf bdf;
-    std::string engine;  ///< edu, igb
+    std::string engine;  ///< edu, igb, nvme
     std::optional<Bdf> alias{};  ///< sim: the requester id its DMA carries instead of its own
     unsigned unit = 0;           ///< sim: which IOMMU unit stands before it
+    bool scratch = false;        ///< what it stores may be overwritten: the rig made it, or its file says so
 };
 
 /// What a rig file says. docs/rigs.md is its prose.
@@ -35,6 +36,7 @@ struct RigFile {
     std::vector<std::string>
         qemu_args;  ///< the machine's devices, made from `iommu` and `devices` of the file
     unsigned memory_mib = 512, cpus = 1;
+    unsigned disks = 0;  ///< qemu: how many devices store things; each gets a disk that goes with the machine
     std::vector<RigFunction> functions;
     std::vector<std::vector<std::string>> groups;  ///< names that must come out in one iommu_group each
 };
@@ -102,6 +104,9 @@ class Rig {
 /// have.
 [[nodiscard]] std::vector<RigFunction> chosen_functions(const RigFile& file,
                                                         const std::vector<std::string>& names);
+
+/// How `landfall exec` is told of a function: NAME=BDF, with ",scratch" behind it.
+[[nodiscard]] std::string device_argument(const RigFunction& function);
 
 /// Gets the machine and waits until it answers. Throws LabError (no QEMU, no kernel, did not boot; with the
 /// console's last lines). Whatever ends this process, nothing of the machine is left behind.

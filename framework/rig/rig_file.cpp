@@ -119,6 +119,8 @@ class Layout {
             if (d.model->bridge) text += ",id=" + child_id;
             // Root ports are told apart by chassis and slot number.
             if (d.model->label == std::string("pcie-root-port")) text += fmt::format(",chassis={}", child);
+            // Its disk goes with the machine, so it is scratch by construction.
+            if (d.model->disk) text += fmt::format(",serial=disk{0},drive=disk{0}", rig_.disks++);
             rig_.qemu_args.insert(rig_.qemu_args.end(), {"-device", text + d.properties});
             if (!d.name.empty()) name(d, {0, number, d.at.slot, d.at.function});
             if (d.model->bridge) {
@@ -133,7 +135,7 @@ class Layout {
         for (const RigFunction& f : rig_.functions) {
             if (f.name == d.name) d.place.at("name").fail("a name no other function has");
         }
-        rig_.functions.push_back({d.name, bdf, d.model->engine});
+        rig_.functions.push_back({d.name, bdf, d.model->engine, std::nullopt, 0, d.model->disk});
     }
 
     RigFile& rig_;
@@ -156,10 +158,15 @@ void read_machine(const Yaml& top, RigFile& rig) {
 
 void read_local(const Yaml& top, RigFile& rig) {
     top.keys({"title", "kind", "functions", "groups"});
-    for (const auto& [name, place] : top.at("functions").pairs()) {
+    for (const auto& [name, node] : top.at("functions").pairs()) {
+        // An address, or with more to say about it a map.
+        const bool more = node.is_map();
+        if (more) node.keys({"at", "scratch"});
+        const Yaml place = more ? node.at("at") : node;
         const auto bdf = Bdf::parse(place.text());
         if (!bdf) place.fail("an address, as 0000:00:08.0");
-        rig.functions.push_back({function_name(name), *bdf, {}});
+        const auto scratch = more ? node.find("scratch") : std::nullopt;
+        rig.functions.push_back({function_name(name), *bdf, {}, std::nullopt, 0, scratch && scratch->flag()});
     }
     if (rig.functions.empty()) top.at("functions").fail("a function with a name");
 }

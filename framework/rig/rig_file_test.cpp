@@ -81,6 +81,20 @@ TEST_F(RigFileTest, ReadsTheMachineItRunsOn) {
     EXPECT_EQ(rig.functions[0].bdf.str(), "0000:03:00.0");
 }
 
+TEST_F(RigFileTest, ReadsWhatMayBeOverwritten) {
+    const std::string head = "title: t\nkind: local\ngroups: [[a], [b]]\nfunctions:\n  a: '0000:03:00.0'\n";
+    const RigFile rig = load(head + "  b: { at: '0000:04:00.0', scratch: true }\n");
+    std::vector<std::string> arguments;
+    for (const auto& f : rig.functions) arguments.push_back(device_argument(f));
+    EXPECT_THAT(arguments, ElementsAre("a=0000:03:00.0", "b=0000:04:00.0,scratch"));
+    try {
+        std::ignore = load(head + "  b: { at: '0000:04:00.0', scratch: yes }\n");
+        FAIL();
+    } catch (const TextError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("r.yaml:6:39: found 'yes', expected true or false"));
+    }
+}
+
 // The firmware numbers buses depth first; the file only says what is below what.
 TEST_F(RigFileTest, WorksOutBusNumbers) {
     const RigFile rig = load(R"(title: t
@@ -192,8 +206,9 @@ TEST(Rigs, AllThatShipAreSound) {
     std::vector<std::string> names;
     for (const RigFile& rig : list_rigs()) names.push_back(rig.name);
     EXPECT_THAT(names,
-                testing::IsSupersetOf({"edu-pair-vtd", "igb-pair-vtd", "edu-bridge-vtd", "edu-mixed-vtd",
-                                       "edu-pair-vtd-scalable", "igb-pair-vtd-scalable",
+                testing::IsSupersetOf({"edu-pair-vtd", "igb-pair-vtd", "nvme-pair-vtd", "edu-bridge-vtd",
+                                       "edu-mixed-vtd", "edu-pair-vtd-scalable", "igb-pair-vtd-scalable",
+                                       "nvme-pair-vtd-scalable",
                                        "edu-bridge-vtd-scalable", "edu-mixed-vtd-scalable"}));
 }
 
@@ -208,7 +223,8 @@ TEST_F(RigFileTest, ReadsTheExamplesOfItsPage) {
         }
     }
     EXPECT_THAT(functions, ElementsAre("a 0000:02:01.0", "b 0000:02:02.0", "c 0000:00:08.0", "a 0000:03:00.0",
-                                       "b 0000:03:00.1", "a 0000:02:01.0", "b 0000:02:02.0", "c 0000:00:09.0"));
+                                       "b 0000:03:00.1", "a 0000:04:00.0", "a 0000:02:01.0", "b 0000:02:02.0",
+                                       "c 0000:00:09.0"));
 }
 
 TEST(Rigs, NamesAreChosenOrRefused) {
@@ -228,7 +244,7 @@ std::vector<std::string> values(const std::vector<std::string>& arguments, const
 }
 
 std::vector<std::string> arguments_of(const std::string& rig, const std::string& more = {}) {
-    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7}, "tcg", "landfall-1-7", more);
+    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7, 9}, "tcg", "landfall-1-7", more);
 }
 
 constexpr const char* kPort = "virtio-serial-pci,addr=1e.0";
@@ -263,6 +279,21 @@ TEST(Machine, OfAPortWithoutAcs) {
                     "pcie-root-port,bus=pcie.0,addr=4.0,id=bus1,chassis=1,disable-acs=true",
                     "igb,romfile=,bus=bus1,addr=0.0,multifunction=on", "igb,romfile=,bus=bus1,addr=0.1"));
     EXPECT_THAT(values(arguments, "-append").at(0), HasSubstr(" intel_iommu=on,sm_on pci=noari"));
+}
+
+TEST(Machine, OfDevicesThatStoreThings) {
+    const auto arguments = arguments_of("nvme-pair-vtd");
+    const auto drives = values(arguments, "-drive");
+    ASSERT_EQ(drives.size(), 2U);
+    EXPECT_THAT(drives[0], HasSubstr("id=disk0,format=raw,auto-read-only=off,offset=0,size=67108864,"));
+    EXPECT_THAT(drives[1], HasSubstr("id=disk1,format=raw,auto-read-only=off,offset=67108864,size=67108864,"));
+    for (const auto& drive : drives) EXPECT_THAT(drive, HasSubstr(",file.filename=/proc/self/fd/9,"));
+    EXPECT_THAT(values(arguments, "-device").back(), testing::EndsWith(",addr=8.1,serial=disk1,drive=disk1"));
+    const RigFile rig = load_rig("nvme-pair-vtd");
+    EXPECT_EQ(disks_bytes(rig), 128U << 20);
+    EXPECT_EQ(device_argument(rig.functions.at(1)), "b=0000:00:08.1,scratch");
+    EXPECT_EQ(disks_bytes(load_rig("edu-pair-vtd")), 0U);
+    EXPECT_THAT(values(arguments_of("edu-pair-vtd"), "-drive"), testing::IsEmpty());
 }
 
 TEST(Machine, OfABridge) {

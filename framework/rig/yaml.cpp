@@ -138,6 +138,12 @@ std::string Yaml::text() const {
     return node_.Scalar();
 }
 
+bool Yaml::flag() const {
+    const auto word = text();
+    if (word != "true" && word != "false") fail("true or false");
+    return word == "true";
+}
+
 std::uint64_t Yaml::number(std::uint64_t least, std::uint64_t most) const {
     const auto value = node_.IsScalar() ? decimal(node_.Scalar()) : std::nullopt;
     if (!value || *value < least || *value > most) fail(fmt::format("a number from {} to {}", least, most));

@@ -31,10 +31,13 @@ class Yaml {
     /// Each key once.
     [[nodiscard]] std::vector<std::pair<Yaml, Yaml>> pairs() const;
 
+    [[nodiscard]] bool is_map() const { return node_.IsMap(); }
+
     /// A scalar, maybe empty.
     [[nodiscard]] std::string scalar() const;
     /// A scalar that is not empty.
     [[nodiscard]] std::string text() const;
+    [[nodiscard]] bool flag() const;  ///< true or false
     [[nodiscard]] std::uint64_t number(std::uint64_t least, std::uint64_t most) const;
     /// "512M" or "1G", in MiB.
     [[nodiscard]] std::uint64_t mebibytes(std::uint64_t least, std::uint64_t most) const;
