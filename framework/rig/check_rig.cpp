@@ -17,8 +17,9 @@ namespace {
 /// nothing.
 constexpr std::uint64_t kBelowStaging = 1U << 20;
 
-/// The kernel prints ten fault lines and is then silent until so much time has passed
-/// (drivers/iommu/intel/dmar.c, dmar_fault: DEFAULT_RATELIMIT_INTERVAL).
+/// The kernel prints ten fault lines and is then silent until so much time has passed (DEFAULT_RATELIMIT_INTERVAL:
+/// dmar_fault() in drivers/iommu/intel/dmar.c, viommu_fault_handler() in drivers/iommu/virtio-iommu.c,
+/// amd_iommu_report_page_fault() in drivers/iommu/amd/iommu.c).
 constexpr const char* kUntilFaultsShow = "sleep 5200ms";
 
 struct Facts {

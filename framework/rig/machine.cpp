@@ -8,11 +8,16 @@
 namespace landfall {
 namespace {
 
-// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind,
-// EPERM).
-constexpr std::array<IommuKind, 2> kIommus{{
-    {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off"},
-    {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on"},
+// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind, EPERM) unless
+// iommufd.allow_unsafe_interrupts says that it may. virtio-iommu has none.
+// amd: with pt=on, the default, QEMU lets the DMA of its own devices past the IOMMU (amdvi_host_dma_iommu()), and
+// check_rig() refuses such a machine. It is a PCI function that QEMU puts into the first free slot.
+constexpr std::array<IommuKind, 5> kIommus{{
+    {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off", 1},
+    {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on", 1},
+    {"vtd-firstlevel", "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on", "intel_iommu=on,sm_on", 1},
+    {"amd", "amd-iommu,intremap=off,pt=off", "amd_iommu=on iommufd.allow_unsafe_interrupts=1", 2},
+    {"virtio", "virtio-iommu-pci,addr=1.0", "iommufd.allow_unsafe_interrupts=1", 2},
 }};
 
 // edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time. nvme: what is not RAM, as
@@ -91,7 +96,7 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
         files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
         "-append", append,
         // The IOMMU comes first: it translates only devices that are made after it.
-        "-device", iommu->device, "-chardev", fmt::format("socket,id=console,fd={}", files.console),
+        "-device", iommu->device + rig.iommu_properties, "-chardev", fmt::format("socket,id=console,fd={}", files.console),
         "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
         fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
         "virtserialport,chardev=port,name=landfall"};

@@ -32,7 +32,8 @@ struct RigFile {
     enum class Kind { qemu, local, sim } kind = Kind::qemu;
     std::string kernel;                    ///< qemu: name of a file in fixtures/kernels
     std::vector<std::string> kernel_args;  ///< added to the command line the rig itself needs
-    std::string iommu;                     ///< label: vtd, vtd-scalable
+    std::string iommu;                     ///< qemu: a label of iommu_labels(); sim: "sim"
+    std::string iommu_properties;          ///< of QEMU's device, each with a comma in front
     std::vector<std::string>
         qemu_args;  ///< the machine's devices, made from `iommu` and `devices` of the file
     unsigned memory_mib = 512, cpus = 1;

@@ -48,41 +48,51 @@ struct Device {
     std::vector<Device> below;
 };
 
-std::vector<Device> devices(const Yaml& list, bool root);
+/// What is free on the root bus; elsewhere every slot is.
+struct RootBus {
+    unsigned first_slot;
+};
+
+std::vector<Device> devices(const Yaml& list, const RootBus* root);
 
 std::string join_words(const std::vector<std::string>& words) {
     return fmt::format("{}", fmt::join(words, ", "));
 }
 
-Device device(const Yaml& node, bool root) {
+/// ",key=value" for each.
+std::string properties_of(const Yaml& node) {
+    std::string out;
+    for (const auto& [key, value] : node.pairs()) {
+        if ((key.text() + value.scalar()).find(',') != std::string::npos)
+            key.fail("a property without commas");
+        out += fmt::format(",{}={}", key.text(), value.scalar());
+    }
+    return out;
+}
+
+Device device(const Yaml& node, const RootBus* root) {
     node.keys({"at", "model", "name", "properties", "below"});
     const Yaml label = node.at("model");
     Device d{node, address(node.at("at")), find_model(label.text()), {}, {}, {}};
     if (d.model == nullptr) label.fail("a device model: " + join_words(model_labels()));
-    if (root && (d.at.slot == 0 || d.at.slot >= kPortSlot)) {
-        node.at("at").fail(
-            fmt::format("a slot from 1 to {:x}: the others are the machine's own", kPortSlot - 1));
+    if (root != nullptr && (d.at.slot < root->first_slot || d.at.slot >= kPortSlot)) {
+        node.at("at").fail(fmt::format("a slot from {:x} to {:x}: the others are the machine's own",
+                                       root->first_slot, kPortSlot - 1));
     }
     if (const auto name = node.find("name")) {
         if (d.model->engine == nullptr) name->fail("no name: a bridge does no DMA");
         d.name = function_name(*name);
     }
-    if (const auto properties = node.find("properties")) {
-        for (const auto& [key, value] : properties->pairs()) {
-            if ((key.text() + value.scalar()).find(',') != std::string::npos)
-                key.fail("a property without commas");
-            d.properties += fmt::format(",{}={}", key.text(), value.scalar());
-        }
-    }
+    if (const auto properties = node.find("properties")) d.properties = properties_of(*properties);
     if (const auto below = node.find("below")) {
         if (!d.model->bridge) below->fail("nothing below: this is no bridge");
-        d.below = devices(*below, false);
+        d.below = devices(*below, nullptr);
     }
     return d;
 }
 
 /// The devices of one bus in the order the firmware numbers them.
-std::vector<Device> devices(const Yaml& list, bool root) {
+std::vector<Device> devices(const Yaml& list, const RootBus* root) {
     std::vector<Device> out;
     std::set<Address> taken;
     for (const Yaml& node : list.list()) {
@@ -142,6 +152,19 @@ class Layout {
     std::uint8_t last_bus_ = 0;
 };
 
+/// `iommu: vtd`, or `iommu: { model: vtd, properties: { aw-bits: 39 } }`.
+const IommuKind& read_iommu(const Yaml& node, RigFile& rig) {
+    if (node.is_map()) {
+        node.keys({"model", "properties"});
+        if (const auto properties = node.find("properties")) rig.iommu_properties = properties_of(*properties);
+    }
+    const Yaml label = node.is_map() ? node.at("model") : node;
+    rig.iommu = label.text();
+    const IommuKind* kind = find_iommu(rig.iommu);
+    if (kind == nullptr) label.fail("an IOMMU: " + join_words(iommu_labels()));
+    return *kind;
+}
+
 void read_machine(const Yaml& top, RigFile& rig) {
     top.keys({"title", "kind", "kernel", "kernel-args", "memory", "cpus", "iommu", "devices", "groups"});
     rig.kernel = top.at("kernel").text();
@@ -149,10 +172,8 @@ void read_machine(const Yaml& top, RigFile& rig) {
     if (const auto memory = top.find("memory"))
         rig.memory_mib = static_cast<unsigned>(memory->mebibytes(128, 1536));
     if (const auto cpus = top.find("cpus")) rig.cpus = static_cast<unsigned>(cpus->number(1, 8));
-    const Yaml iommu = top.at("iommu");
-    rig.iommu = iommu.text();
-    if (find_iommu(rig.iommu) == nullptr) iommu.fail("an IOMMU: " + join_words(iommu_labels()));
-    Layout(rig).bus(devices(top.at("devices"), true), 0, "pcie.0");
+    const RootBus root{read_iommu(top.at("iommu"), rig).first_slot};
+    Layout(rig).bus(devices(top.at("devices"), &root), 0, "pcie.0");
     if (rig.functions.empty()) top.at("devices").fail("a device with a name");
 }
 

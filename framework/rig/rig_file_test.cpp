@@ -119,7 +119,14 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
     EXPECT_EQ(error("title: a rig", "title: [a, rig]"), "r.yaml:1:8: found 'a list', expected a text");
     EXPECT_EQ(error("kernel: \"6.12\"\n", ""), "r.yaml:1:1: expected a key 'kernel'");
     EXPECT_EQ(error("iommu: vtd", "iommu: smmu"),
-              "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable");
+              "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio");
+    EXPECT_EQ(error("iommu: vtd", "iommu: { model: smmu }"),
+              "r.yaml:4:17: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio");
+    EXPECT_EQ(error("iommu: vtd", "iommu: { properties: { pt: on } }"), "r.yaml:4:8: expected a key 'model'");
+    EXPECT_EQ(error("iommu: vtd", "iommu: { model: vtd, aw-bits: 39 }"),
+              "r.yaml:4:22: found 'aw-bits', expected one of: model, properties");
+    EXPECT_EQ(error("iommu: vtd", "iommu: { model: vtd, properties: { \"a,b\": 39 } }"),
+              "r.yaml:4:36: found 'a,b', expected a property without commas");
     EXPECT_EQ(error("iommu: vtd", "iommu: vtd\ncpus: two"),
               "r.yaml:5:7: found 'two', expected a number from 1 to 8");
     EXPECT_EQ(error("iommu: vtd", "iommu: vtd\ncpus: 0"),
@@ -166,6 +173,23 @@ TEST_F(RigFileTest, RefusesABusThatIsBehindItself) {
               "r.yaml:6:46: found 'an alias', expected what it stands for, written out");
 }
 
+// Slot 1 holds the function that an AMD IOMMU or virtio-iommu is.
+TEST_F(RigFileTest, KeepsOffTheIommusSlot) {
+    const auto at_1 = [this](const std::string& iommu) {
+        return load("title: t\nkind: qemu\nkernel: k\niommu: " + iommu +
+                    "\ndevices: [{ at: 1.0, model: edu, name: a }]\ngroups: [[a]]\n");
+    };
+    EXPECT_EQ(at_1("vtd").functions.size(), 1U);
+    for (const char* iommu : {"amd", "virtio"}) {
+        try {
+            std::ignore = at_1(iommu);
+            ADD_FAILURE() << iommu;
+        } catch (const TextError& e) {
+            EXPECT_THAT(e.what(), HasSubstr("r.yaml:5:17: found '1.0', expected a slot from 2 to 1d: "));
+        }
+    }
+}
+
 TEST_F(RigFileTest, CountsBuses) {
     std::string text = "title: t\nkind: qemu\nkernel: k\niommu: vtd\ngroups: []\ndevices:\n";
     for (int slot = 1; slot < 0x18; ++slot)
@@ -208,8 +232,8 @@ TEST(Rigs, AllThatShipAreSound) {
     EXPECT_THAT(names,
                 testing::IsSupersetOf({"edu-pair-vtd", "igb-pair-vtd", "nvme-pair-vtd", "edu-bridge-vtd",
                                        "edu-mixed-vtd", "edu-pair-vtd-scalable", "igb-pair-vtd-scalable",
-                                       "nvme-pair-vtd-scalable",
-                                       "edu-bridge-vtd-scalable", "edu-mixed-vtd-scalable"}));
+                                       "nvme-pair-vtd-scalable", "edu-bridge-vtd-scalable", "edu-mixed-vtd-scalable",
+                                       "edu-pair-vtd-firstlevel", "edu-pair-amd", "edu-pair-virtio"}));
 }
 
 // docs/rigs.md shows rig files between ```yaml fences.
@@ -294,6 +318,26 @@ TEST(Machine, OfDevicesThatStoreThings) {
     EXPECT_EQ(device_argument(rig.functions.at(1)), "b=0000:00:08.1,scratch");
     EXPECT_EQ(disks_bytes(load_rig("edu-pair-vtd")), 0U);
     EXPECT_THAT(values(arguments_of("edu-pair-vtd"), "-drive"), testing::IsEmpty());
+}
+
+TEST(Machine, OfEveryIommu) {
+    const auto iommu = [](const std::string& rig) {
+        const auto arguments = arguments_of(rig);
+        const auto append = values(arguments, "-append").at(0);
+        return values(arguments, "-device").at(0) + " " + append.substr(append.find("tsc=reliable") + 13);
+    };
+    EXPECT_EQ(iommu("edu-pair-vtd-firstlevel"),
+              "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on intel_iommu=on,sm_on");
+    EXPECT_EQ(iommu("edu-pair-amd"),
+              "amd-iommu,intremap=off,pt=off amd_iommu=on iommufd.allow_unsafe_interrupts=1");
+    EXPECT_EQ(iommu("edu-pair-virtio"), "virtio-iommu-pci,addr=1.0 iommufd.allow_unsafe_interrupts=1");
+}
+
+TEST_F(RigFileTest, AnIommuHasPropertiesOfItsOwn) {
+    const auto rig = changed("iommu: vtd", "iommu: { model: vtd, properties: { aw-bits: 39, caching-mode: on } }");
+    EXPECT_EQ(rig.iommu, "vtd");
+    EXPECT_EQ(values(machine_arguments(rig, {"k", 3, 5, 7}, "tcg", "n", ""), "-device").at(0),
+              "intel-iommu,intremap=on,aw-bits=39,caching-mode=on");
 }
 
 TEST(Machine, OfABridge) {
