@@ -139,7 +139,9 @@ class Generator {
         draft_.add(b);
     }
     void ioas() { draft_.add(Ioas{fresh("s"), rarely(20)}); }
-    void hwpt(const Space& space) { draft_.add(Hwpt{fresh("h"), space.name, any_device().name}); }
+    void hwpt(const Space& space) {
+        if (has("hwpt")) draft_.add(Hwpt{fresh("h"), space.name, any_device().name});
+    }
 
     // ---- DMA
     /// Somewhere in or around the range: its first bytes, its last, all of its first page, across its start
@@ -482,6 +484,7 @@ class Generator {
             if (const auto* c = std::get_if<DeviceControl>(line.step());
                 c != nullptr && c->verb == Control::reset)
                 features.insert("reset");
+            if (std::get_if<Hwpt>(line.step()) != nullptr) features.insert("hwpt");
         }
         std::vector<Line> out;
         const auto require = [&](Require::Kind kind, std::vector<std::string> names) {

@@ -13,7 +13,7 @@ namespace landfall {
 
 struct GenerateOptions {
     std::vector<std::vector<std::string>> groups{{"a", "b"}, {"c"}};  ///< devices, group by group
-    std::vector<std::string> features{"map-file", "huge-buffers",
+    std::vector<std::string> features{"hwpt", "map-file", "huge-buffers",
                                       "reset"};  ///< what the rig has; the rest is not used
     std::size_t most_steps = 40;                 ///< about; the objects a scenario begins with come on top
     bool lanes = true;                           ///< blocks of steps that run side by side

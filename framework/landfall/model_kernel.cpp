@@ -93,7 +93,7 @@ std::size_t KernelModel::users(const HwptId& id) const {
 }
 
 Access KernelModel::tolerated(Access access) const {
-    return now_.first_stage ? Access{access.read || access.write, access.write} : access;
+    return now_.iommu->write_is_readable ? Access{access.read || access.write, access.write} : access;
 }
 
 std::vector<Area> KernelModel::memory_of(const Map& step) const {
@@ -153,12 +153,23 @@ Prediction KernelModel::predict_copy(const IoasCopy& step) const {
     return space == nullptr ? gone(step.destination) : space->map(step.iova, *pieces);
 }
 
+Prediction KernelModel::predict_table(const IoasModel& space) const {
+    const auto since = now_.iommu->early_tables_since;
+    if (!since || (now_.kernel && *now_.kernel >= *since)) return space.add_domain();
+    // Its page sizes are as unknown as its aperture: EINVAL if the smallest comes out larger than a page.
+    auto out = refuse(EADDRINUSE, "this IOMMU's driver has no page table before a device is attached");
+    out.allowed.push_back({EINVAL});
+    if (space.mappings() == 0 || !now_.kernel)
+        std::ranges::move(space.add_domain().allowed, std::back_inserter(out.allowed));
+    return out;
+}
+
 Prediction KernelModel::predict_hwpt(const Hwpt& step) const {
     if (!now_.devices->at(step.device).open) return {{}, true, std::nullopt, step.device + " is closed"};
     const auto* space = ioas(step.ioas);
     // hw_pagetable.c iommufd_hwpt_alloc: an unknown parent is EINVAL, unlike everywhere else.
     return space == nullptr ? refuse(EINVAL, fmt::format("'{}' does not exist", step.ioas))
-                            : space->add_domain();
+                            : predict_table(*space);
 }
 
 Prediction KernelModel::predict_attach(const Attach& step) const {
@@ -194,7 +205,7 @@ Prediction KernelModel::predict_replace(const std::string& device, const Wanted&
     // A replace fills the new page table first and reserves, for every member that moves, afterwards.
     const bool stays = now_.hwpts->at(from).ioas == to.ioas->name();
     const auto reserve = stays ? fine() : to.ioas->reserve(reserved_of(device));
-    return to.hwpt ? reserve : then(to.ioas->add_domain(), reserve);
+    return to.hwpt ? reserve : then(predict_table(*to.ioas), reserve);
 }
 
 Prediction KernelModel::predict_destroy(const Destroy& step) const {

@@ -56,7 +56,7 @@ class KernelModel : public Model {
     };
     /// A search through orders clones it for every step it tries, and a step changes little of it.
     struct State {
-        bool first_stage = false;
+        const IommuRules* iommu = &iommu_rules("");
         std::optional<KernelRelease> kernel;
         std::optional<IovaRange> staging;
         CopyOnWrite<std::map<std::string, DeviceState>> devices;
@@ -93,6 +93,8 @@ class KernelModel : public Model {
     [[nodiscard]] Prediction predict_map(const Map& step) const;
     [[nodiscard]] Prediction predict_copy(const IoasCopy& step) const;
     [[nodiscard]] Prediction predict_hwpt(const Hwpt& step) const;
+    /// A page table that is made and filled before a device is attached to it.
+    [[nodiscard]] Prediction predict_table(const IoasModel& space) const;
     [[nodiscard]] Prediction predict_attach(const Attach& step) const;
     [[nodiscard]] Prediction predict_replace(const std::string& device, const Wanted& to) const;
     [[nodiscard]] Prediction predict_destroy(const Destroy& step) const;

@@ -32,7 +32,7 @@ std::vector<Change> KernelModel::fact(const Fact& fact) {
                               return Changes{};
                           },
                           [&](const TextFact& f) {
-                              if (f.key == "iommu") now_.first_stage = f.value == "vtd-firstlevel";
+                              if (f.key == "iommu") now_.iommu = &iommu_rules(f.value);
                               if (f.key == "kernel") now_.kernel = KernelRelease::parse(f.value);
                               return Changes{};
                           },

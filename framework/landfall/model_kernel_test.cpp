@@ -1,4 +1,6 @@
 // The model `iommufd` at work: what one step does to the next. The errno tables are in model_tables_test.cpp.
+#include <fmt/format.h>
+
 #include "landfall/error.hpp"
 #include "landfall/model_fixture_test.hpp"
 
@@ -160,6 +162,19 @@ TEST_F(ModelTest, MapFileIsAsNewAsTheKernel) {
     run("buffer m 4K memfd\nioas one\nmap-file one 0x200000 m rw");
     rig("kernel \"6.12.43\"\nstaging 0x70000000+1M\n");
     run("buffer m 4K memfd\nioas one\nmap-file one 0x200000 m rw => ENOTTY");
+}
+
+TEST_F(ModelTest, SomePageTablesComeWithADeviceOnly) {
+    const auto virtio = [](const char* kernel) {
+        return fmt::format("{}iommu \"virtio\"\nkernel \"{}\"\n", kRig, kernel);
+    };
+    rig(virtio("6.12.95"));
+    run("ioas one\nioas two\nhwpt h one a => EADDRINUSE\nattach a one\nattach b one\nreplace a two => EADDRINUSE\n"
+        "view b # b:one\nattach c two\nreplace a two\nview b # b:two");
+    rig(virtio("7.3.4"));
+    run("ioas one\nioas two\nhwpt h one a\nattach a one\nreplace a two");
+    rig(fmt::format("{}iommu \"vtd\"\nkernel \"6.12.95\"\n", kRig));
+    run("ioas one\nioas two\nhwpt h one a\nattach a one\nreplace a two");
 }
 
 TEST_F(ModelTest, HighAddressesDependOnTheAperture) {

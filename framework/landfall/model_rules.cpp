@@ -19,6 +19,15 @@ constexpr SpaceRules kContainer{.lasts = false,
                                 .cut = EINVAL,
                                 .conflict = EINVAL};
 
+constexpr IommuRules kPlain{""};
+constexpr std::array<IommuRules, 2> kIommus{{
+    // x86 page tables have a bit for writable and none for readable (drivers/iommu/generic_pt/fmt/x86_64.h:216-236).
+    {.label = "vtd-firstlevel", .write_is_readable = true},
+    // Before ops->domain_alloc_paging() a domain knew what it can hold when a device was attached to it and not before;
+    // until then its aperture ends at 0 (drivers/iommu/virtio-iommu.c, viommu_domain_finalise(), Linux 6.12).
+    {.label = "virtio", .early_tables_since = KernelRelease{6, 16}},
+}};
+
 constexpr std::array<KernelRules, 4> kRules{{
     // Linux as it is: one HWPT a group, and replace moves every member with its books
     // (drivers/iommu/iommufd/device.c:856-921).
@@ -42,5 +51,11 @@ constexpr std::array<KernelRules, 4> kRules{{
 }  // namespace
 
 std::span<const KernelRules> kernel_rules() { return kRules; }
+
+const IommuRules& iommu_rules(std::string_view label) {
+    for (const auto& rules : kIommus)
+        if (label == rules.label) return rules;
+    return kPlain;
+}
 
 }  // namespace landfall

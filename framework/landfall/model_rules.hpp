@@ -2,7 +2,11 @@
 #pragma once
 
 #include <cerrno>
+#include <optional>
 #include <span>
+#include <string_view>
+
+#include "landfall/scene.hpp"
 
 namespace landfall {
 
@@ -29,6 +33,18 @@ struct KernelRules {
     bool busy_while_used = true;  ///< an object in use cannot be destroyed
     SpaceRules space;
 };
+
+/// What differs from IOMMU to IOMMU, whatever the kernel's other promises are. By the label of the fact `iommu`.
+struct IommuRules {
+    const char* label;
+    bool write_is_readable = false;  ///< the page table format cannot say "write, but do not read"
+    /// Before it a page table for an IOAS with mappings can be made only while a device is attached to it.
+    std::optional<KernelRelease> early_tables_since{};
+    bool operator==(const IommuRules&) const = default;
+};
+
+/// Those of an IOMMU that nothing is known of if it is not in the table.
+[[nodiscard]] const IommuRules& iommu_rules(std::string_view label);
 
 /// Every model there is; the first is the one to use unless told otherwise.
 [[nodiscard]] std::span<const KernelRules> kernel_rules();

@@ -56,7 +56,7 @@ class IommuMachine(RuleBasedStateMachine):
     rig: ClassVar[str] = "sim"  #: started anew for every example, unless a running one was given
     seed: ClassVar[int] = 1  #: of a simulated rig
     faults: ClassVar[Sequence[str]] = ()  #: of a simulated rig
-    features: ClassVar[Sequence[str]] = ("map-file", "reset")  #: what the rig has
+    features: ClassVar[Sequence[str]] = ("hwpt", "map-file", "reset")  #: what the rig has
 
     devices: Bundle[str] = Bundle("devices")  #: every one
     idle: Bundle[str] = Bundle("idle")  #: open, no DMA in the background
@@ -139,6 +139,7 @@ class IommuMachine(RuleBasedStateMachine):
         self.session.ioas(name)
         return name
 
+    @precondition(_if_it_has("hwpt"))
     @rule(target=hwpts, ioas=ioases, device=devices)
     def hwpt(self, ioas: str, device: str) -> str | MultipleResults[str]:
         name = self._name("h")

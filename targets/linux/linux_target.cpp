@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <iterator>
 #include <sstream>
 #include <thread>
@@ -33,7 +34,11 @@ std::uint64_t hex_file(const std::string& path) {
 std::string iommu_kind(const Bdf& bdf) {
     const auto unit = link_name(pci_directory(bdf) + "/iommu");
     if (unit.starts_with("ivhd")) return "amd";
-    if (unit.starts_with("virtio")) return "virtio";
+    // virtio-iommu's unit has the name of the bus its device is on, and lies below the device:
+    // ../0000:00:01.0/virtio0/iommu/0000:00:01.0 (viommu_probe(), virtio_bus_name()).
+    std::error_code error;
+    const auto place = std::filesystem::read_symlink(pci_directory(bdf) + "/iommu", error).string();
+    if (place.find("/virtio") != std::string::npos) return "virtio";
     if (!unit.starts_with("dmar")) return unit.empty() ? "none" : unit;
     const auto ecap = hex_file("/sys/class/iommu/" + unit + "/intel-iommu/ecap");
     const auto command_line = read_line("/proc/cmdline").value_or("");
@@ -83,7 +88,13 @@ LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices) {
 std::vector<Fact> LinuxTarget::facts() {
     std::vector<Fact> out;
     out.emplace_back(TextFact{"kernel", kernel_release()});
-    if (!devices_.empty()) out.emplace_back(TextFact{"iommu", iommu_kind(devices_[0]->named.bdf)});
+    if (!devices_.empty()) {
+        const auto iommu = iommu_kind(devices_[0]->named.bdf);
+        out.emplace_back(TextFact{"iommu", iommu});
+        // To find out a device is opened, and may be reset, which takes its time: not where the answer is known.
+        const bool known = iommu.starts_with("vtd") || iommu == "amd";
+        if (known || can_make_hwpt()) out.emplace_back(TextFact{"feature", "hwpt"});
+    }
     if (iommufd_.has_map_file()) out.emplace_back(TextFact{"feature", "map-file"});
     if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
         out.emplace_back(TextFact{"feature", "huge-buffers"});
@@ -92,6 +103,23 @@ std::vector<Fact> LinuxTarget::facts() {
         out.emplace_back(TextFact{"feature", "reset"});
     out.insert(out.end(), machine_facts_.begin(), machine_facts_.end());
     return out;
+}
+
+// A driver without ops->domain_alloc_paging() knows what a page table can hold when a device is attached, and not before
+// (virtio-iommu before Linux 6.16: viommu_domain_finalise()). Made by IOMMU_HWPT_ALLOC it has an aperture of one byte:
+// drivers/iommu/iommufd/hw_pagetable.c, "immediate_attach exists only to accommodate iommu drivers that cannot directly
+// allocate a domain".
+bool LinuxTarget::can_make_hwpt() {
+    VfioDevice device;
+    if (!device.open(devices_[0]->named.node, iommufd_.fd()).ok()) return false;
+    const auto ioas = iommufd_.ioas_alloc();
+    const auto hwpt = iommufd_.hwpt_alloc(device.id(), ioas.value);
+    const auto ranges = iommufd_.ranges(ioas.value);
+    if (hwpt.error.ok()) (void)iommufd_.destroy(hwpt.value);
+    (void)iommufd_.destroy(ioas.value);
+    device.close();
+    return hwpt.error.ok() && ranges.error.ok() &&
+           std::ranges::any_of(ranges.value, [](const IovaRange& r) { return r.length >= kPageSize; });
 }
 
 std::unique_ptr<Engine> LinuxTarget::engine(DeviceId id, StagingSlice staging) {

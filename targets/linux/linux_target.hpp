@@ -64,6 +64,8 @@ class LinuxTarget final : public Target, private Iommu {
         std::shared_mutex gate{};  ///< held to open, close or reset the device; shared by calls that may meet in lanes
     };
     [[nodiscard]] Device& at(DeviceId id) { return *devices_.at(id.value); }
+    /// Does IOMMU_HWPT_ALLOC make a page table that can be used, for a device that is attached to nothing?
+    [[nodiscard]] bool can_make_hwpt();
 
     std::vector<Fact> machine_facts_;  ///< devices, their groups, what is reserved
     Iommufd iommufd_;

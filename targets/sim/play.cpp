@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kViewBytes = 64;
 constexpr std::uint64_t kLongestDma = 64U << 10;
 constexpr std::string_view kBeaconPrefix = "beacon.";
-constexpr const char* kFeatures[] = {"map-file", "huge-buffers", "kernel-log", "reset", "every-fault"};
+constexpr const char* kFeatures[] = {"hwpt", "map-file", "huge-buffers", "kernel-log", "reset", "every-fault"};
 
 Line fact_line(Fact fact) {
     Line line;
