@@ -99,10 +99,20 @@ Errno Arena::add(const Buffer& buffer) {
     return {};
 }
 
-Arena::Block& Arena::block(std::string_view name) const {
+Arena::Block* Arena::find(std::string_view name) const {
     const auto it = std::ranges::find(blocks_, name, [](const auto& b) -> std::string_view { return b->name; });
-    if (it == blocks_.end()) broken_invariant(fmt::format("buffer {} was never declared", name));
-    return **it;
+    return it == blocks_.end() ? nullptr : it->get();
+}
+
+Arena::Block& Arena::block(std::string_view name) const {
+    auto* block = find(name);
+    if (block == nullptr) broken_invariant(fmt::format("buffer {} was never declared", name));
+    return *block;
+}
+
+bool Arena::has(std::string_view buffer) const {
+    const std::lock_guard lock(mutex_);
+    return find(buffer) != nullptr;
 }
 
 Arena::Words Arena::words_at(const BufferSlice& slice) const {

@@ -26,6 +26,8 @@ class Arena {
     /// Allocates and fills. Names are unique (the validator sees to it). ENOMEM if the memory, huge pages say,
     /// is not to be had.
     [[nodiscard]] Errno add(const Buffer& buffer);
+    /// Was such a buffer added?
+    [[nodiscard]] bool has(std::string_view buffer) const;
     /// What `map` and `map-file` pass to the kernel.
     [[nodiscard]] Memory memory(const BufferSlice& slice, bool file) const;
     [[nodiscard]] std::span<std::byte> staging() const { return staging_.bytes(); }
@@ -84,6 +86,7 @@ class Arena {
         Block& block;
         std::uint64_t first, count;
     };
+    [[nodiscard]] Block* find(std::string_view name) const;
     [[nodiscard]] Block& block(std::string_view name) const;
     [[nodiscard]] Words words_at(const BufferSlice& slice) const;
     void mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <thread>
 
 namespace landfall {
@@ -94,17 +95,16 @@ bool Runner::block(std::vector<Line> steps) {
     for (auto& line : steps) lanes[line.lane].push_back(std::move(line));
     std::atomic<std::size_t> missing{lanes.size()};
     std::atomic<bool> met{true};
+    std::exception_ptr trouble;
     const auto run = [&](std::vector<Line>& own) {
         // Not asleep: who has to be woken comes when the first step of another lane is over.
         for (--missing; missing != 0;) std::this_thread::yield();
-        for (auto& step : own) {
-            auto line = attempt(std::move(step));
-            if (std::holds_alternative<Unmet>(*line.observed)) met = false;
-            emit_events();
-            // The end is taken where no other step can come in between, so that ends are in the order of the lines.
+        try {
+            for (auto& step : own)
+                if (!step_of_block(std::move(step))) met = false;
+        } catch (...) {
             const std::lock_guard lock(sink_mutex_);
-            if (line.when->end == Nanoseconds{}) line.when->end = target_.now();
-            sink_(line);
+            trouble = std::current_exception();
         }
     };
     {
@@ -116,7 +116,18 @@ bool Runner::block(std::vector<Line> steps) {
             throw;
         }
     }
+    if (trouble) std::rethrow_exception(trouble);
     return met;
+}
+
+bool Runner::step_of_block(Line step) {
+    auto line = attempt(std::move(step));
+    emit_events();
+    // The end is taken where no other step can come in between, so that ends are in the order of the lines.
+    const std::lock_guard lock(sink_mutex_);
+    if (line.when->end == Nanoseconds{}) line.when->end = target_.now();
+    sink_(line);
+    return !std::holds_alternative<Unmet>(*line.observed);
 }
 
 Line Runner::attempt(Line line) {
@@ -253,6 +264,7 @@ Outcome Runner::make_hwpt(const Hwpt& step) {
 }
 
 Outcome Runner::map(const Map& step) {
+    if (!arena_.has(step.memory.buffer)) throw Missing{step.memory.buffer};
     const auto memory = arena_.memory(step.memory, step.file);
     const auto r = target_.iommu().map(object(step.ioas), step.iova, memory, step.access);
     return r.ok() && !step.iova ? Answer{{}, r.value.value, {}} : answer(r);

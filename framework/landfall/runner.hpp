@@ -53,6 +53,8 @@ class Runner {
 
     /// The outcome, and when: without an end if that is now.
     [[nodiscard]] Line attempt(Line line);
+    /// False if the rig cannot do it.
+    [[nodiscard]] bool step_of_block(Line step);
     [[nodiscard]] Outcome carry_out(const Step& step, Interval& when);
     [[nodiscard]] Outcome require(const Require& step);
     [[nodiscard]] Outcome make_ioas(const Ioas& step);
