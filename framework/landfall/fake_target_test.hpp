@@ -19,6 +19,7 @@ class FakeTarget final : public Target, private Iommu {
     bool reads_zeros = false;   ///< what a blocked source gives; else nothing is written
     std::uint32_t granule = 1;  ///< the engine knows it once it was reset
     bool forbidden = false;     ///< the engine must not be reset
+    std::atomic<bool> refused{false};
     std::vector<Nanoseconds> resets;
     std::vector<Event> to_report;
     std::function<void()> on_sleep;
@@ -51,7 +52,10 @@ class FakeTarget final : public Target, private Iommu {
             return {8, 16384, 1, 1, Iova{~0ULL}, std::chrono::milliseconds(1), {}, known_ ? target_.granule : 1};
         }
         bool reset() override {
-            if (target_.forbidden) throw LabError("not mine");
+            if (target_.forbidden) {
+                target_.refused = true;
+                throw LabError("not mine");
+            }
             target_.resets.push_back(target_.now());
             return known_ = true;
         }

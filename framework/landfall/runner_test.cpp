@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <condition_variable>
+#include <thread>
 #include <mutex>
 
 #include "landfall/fake_target_test.hpp"
@@ -129,6 +130,7 @@ TEST_F(RunnerTest, ADeviceThatMustNotBeUsedEndsTheRunFromAPumpToo) {
     run(with("dma a write 0x200000+64"));
     target_.engine_dies = target_.forbidden = true;
     run("pump a write 0x200000+64");
+    while (!target_.refused) std::this_thread::yield();
     EXPECT_THROW((void)runner_.step(parse_line("halt a", "t", 1)), LabError);
     EXPECT_THROW(run("dma b write 0x200000+64"), LabError);
 }

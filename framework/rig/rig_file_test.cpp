@@ -91,7 +91,7 @@ TEST_F(RigFileTest, ReadsWhatMayBeOverwritten) {
         std::ignore = load(head + "  b: { at: '0000:04:00.0', scratch: yes }\n");
         FAIL();
     } catch (const TextError& e) {
-        EXPECT_THAT(e.what(), HasSubstr("r.yaml:6:39: found 'yes', expected true or false"));
+        EXPECT_THAT(e.what(), HasSubstr("r.yaml:6:37: found 'yes', expected true or false"));
     }
 }
 
