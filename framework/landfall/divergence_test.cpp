@@ -101,18 +101,18 @@ verdicts
 TEST(Divergence, AnswersThatOnlyOneModelOwes) {
     EXPECT_EQ(text_of("thread-old-domain-is-free.scn", "iommufd", "v2-2023"),
               R"(a: the models agree throughout
-b from line 12 'replace a h2' to the end
+b from line 13 'replace a h2' to the end
     iommufd  h2
     v2-2023  h2, told h1
-line 13 'destroy h1' answered ok
+line 14 'destroy h1' answered ok
     iommufd  ok
     v2-2023  EBUSY: 1 device(s) are attached to 'h1'
-line 14 'destroy one' answered ok
+line 15 'destroy one' answered ok
     iommufd  ok
     v2-2023  EBUSY: 'one' has 1 page table(s)
 verdicts
-    iommufd  pass; 15 steps, 1 DMA, 0 faults
-    v2-2023  violation: outcome (line 13), outcome (line 14), view (line 16); 15 steps, 1 DMA, 0 faults
+    iommufd  pass; 16 steps, 1 DMA, 0 faults
+    v2-2023  violation: outcome (line 14), outcome (line 15), view (line 17); 16 steps, 1 DMA, 0 faults
                outcome: 'destroy h1' answered ok, the kernel owes EBUSY: 1 device(s) are attached to 'h1'
                outcome: 'destroy one' answered ok, the kernel owes EBUSY: 'one' has 1 page table(s)
                view: b's books say 'h1', its DMA went through 'h2': b's write of 0x200000+64 landed in p2[0x0+64]

@@ -16,7 +16,7 @@ constexpr std::array<IommuKind, 5> kIommus{{
     {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off", 1},
     {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on", 1},
     {"vtd-firstlevel", "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on", "intel_iommu=on,sm_on", 1},
-    {"amd", "amd-iommu,intremap=off,pt=off", "amd_iommu=on iommufd.allow_unsafe_interrupts=1", 2},
+    {"amd", "amd-iommu,intremap=on,pt=off", nullptr, 2},
     {"virtio", "virtio-iommu-pci,addr=1.0", "iommufd.allow_unsafe_interrupts=1", 2},
 }};
 
@@ -80,7 +80,8 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
                                            const std::string& accelerator, const std::string& name,
                                            const std::string& kernel_args) {
     const IommuKind* iommu = find_iommu(rig.iommu);
-    std::string append = fmt::format("{} {}", kKernelArgs, iommu->kernel_args);
+    std::string append = kKernelArgs;
+    if (iommu->kernel_args != nullptr) append += fmt::format(" {}", iommu->kernel_args);
     if (!rig.kernel_args.empty()) append += fmt::format(" {}", fmt::join(rig.kernel_args, " "));
     if (!kernel_args.empty()) append += " " + kernel_args;
     // RAM is a shared memory file, so that a witness on this side can look at all of it.
