@@ -129,7 +129,7 @@ TEST_F(RunnerTest, ADmaBeginsBeforeItsDeviceIsBroughtUpWhichIsDoneOnce) {
 TEST_F(RunnerTest, ADeviceThatMustNotBeUsedEndsTheRunFromAPumpToo) {
     run(with("dma a write 0x200000+64"));
     target_.engine_dies = target_.forbidden = true;
-    run("pump a write 0x200000+64");
+    (void)runner_.step(parse_line("pump a write 0x200000+64", "t", 1));
     while (!target_.refused) std::this_thread::yield();
     EXPECT_THROW((void)runner_.step(parse_line("halt a", "t", 1)), LabError);
     EXPECT_THROW(run("dma b write 0x200000+64"), LabError);
