@@ -42,21 +42,30 @@ class Program:
 
     def __init__(self, told: dict[str, tuple[int, str]]) -> None:
         self.told = told
+        self.ran: list[str] = []
 
     def __call__(self, *words: str, limit: int) -> subprocess.CompletedProcess[str]:
         status, out = 0, ""
         if words[:2] == ("kernel", "mutants"):
             out = f"leak base 6.12 scenario {SCENARIO} rig edu-pair-vtd rule landing\n"
         elif words[0] == "run":
-            status, out = self.told[words[words.index("--kernel") + 1]]
-            pathlib.Path(words[words.index("-o") + 1]).mkdir(exist_ok=True)
+            self.ran.append(words[words.index("--kernel") + 1])
+            status, out = self.told[self.ran[-1]]
         return subprocess.CompletedProcess(words, status, out, "why")
 
 
-def run(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, told: dict[str, tuple[int, str]]) -> int:
-    monkeypatch.setattr(lab, "landfall", Program(told))
-    monkeypatch.setattr(sys, "argv", ["lab/mutants", "--logs", str(tmp_path / "logs"), "--page", str(tmp_path / "page.md")])
+def start(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, program: Program, *more: str) -> int:
+    binary = tmp_path / "landfall"
+    binary.write_text("the program", encoding="utf-8")
+    monkeypatch.setattr(lab, "LANDFALL", binary)
+    monkeypatch.setattr(lab, "landfall", program)
+    paths = ["--logs", str(tmp_path / "logs"), "--page", str(tmp_path / "page.md")]
+    monkeypatch.setattr(sys, "argv", ["lab/mutants", *paths, *more])
     return int(lab.main())
+
+
+def run(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, told: dict[str, tuple[int, str]]) -> int:
+    return start(lab, monkeypatch, tmp_path, Program(told))
 
 
 def test_killed(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
@@ -87,6 +96,20 @@ def test_not_good(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pa
 def test_a_broken_lab_is_no_finding(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     assert run(lab, monkeypatch, tmp_path, {"6.12": (0, PASS), "leak": (3, "")}) == 3
     assert not (tmp_path / "page.md").exists()
+
+
+def test_resumes_what_has_not_changed(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    program = Program({"6.12": (0, PASS), "leak": (3, "")})
+    assert start(lab, monkeypatch, tmp_path, program) == 3
+    assert program.ran == ["6.12", "leak", "leak", "leak"]
+    program.told["leak"] = (1, CAUGHT)
+    assert start(lab, monkeypatch, tmp_path, program, "--resume") == 0
+    assert program.ran[4:] == ["leak"]
+    assert start(lab, monkeypatch, tmp_path, program, "--resume") == 0
+    assert program.ran[5:] == []
+    assert f"| leak | killed | edu-pair-vtd | {SCENARIO} |" in (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert start(lab, monkeypatch, tmp_path, program, "--resume", "--declared") == 0
+    assert sorted(program.ran[5:]) == ["6.12", "leak"]  # other scenarios
 
 
 def test_either_half_of_the_page_keeps_the_other(lab: ModuleType, tmp_path: pathlib.Path) -> None:
