@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 namespace landfall {
 namespace {
@@ -15,24 +14,6 @@ constexpr std::uint64_t kWord = sizeof(std::uint64_t);
 constexpr std::uint64_t kWordsPerPage = kPageSize / kWord;
 // Names the pages a buffer stands in where its own bytes are not all that was touched: offsets count from the page.
 constexpr std::string_view kWholePages = ".pages";
-
-// splitmix64 (Steele, Lea, Flood 2014): a bijection, so no two (sequence, index) pairs share a stamp.
-std::uint64_t stamp_of(std::uint64_t sequence, std::uint64_t index) {
-    std::uint64_t z = (sequence << 28U) + index + 0x9e3779b97f4a7c15U;
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31U);
-}
-
-// The sequence of a stamp: stamp_of() backwards. The factors are the inverses modulo 2^64 of those above.
-std::uint64_t sequence_of(std::uint64_t z) {
-    z ^= z >> 31U ^ z >> 62U;
-    z *= 0x319642b2d24d8ec3U;
-    z ^= z >> 27U ^ z >> 54U;
-    z *= 0x96de1b173f119089U;
-    z ^= z >> 30U ^ z >> 60U;
-    return (z - 0x9e3779b97f4a7c15U) >> 28U;
-}
 
 std::uint64_t load_word(const std::byte* at) {
     auto* word = const_cast<std::uint64_t*>(reinterpret_cast<const std::uint64_t*>(at));
@@ -43,12 +24,6 @@ void store_word(std::byte* at, std::uint64_t value) {
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(value, std::memory_order_relaxed);
 }
 
-std::vector<std::uint64_t> words_of(std::span<const std::byte> bytes) {
-    std::vector<std::uint64_t> out(bytes.size() / kWord);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = load_word(bytes.data() + i * kWord);
-    return out;
-}
-
 [[noreturn]] void broken_invariant(const std::string& what) {
     fmt::print(stderr, "landfall: broken invariant: {}\n", what);
     std::abort();
@@ -56,12 +31,10 @@ std::vector<std::uint64_t> words_of(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::uint64_t Arena::Block::load(std::uint64_t word) const {
-    return load_word(mapping.bytes().data() + word * kWord);
-}
+Veiled Arena::Block::load(std::uint64_t word) const { return Veiled(load_word(mapping.bytes().data() + word * kWord)); }
 
 void Arena::Block::put(std::uint64_t word, std::uint64_t value) {
-    shadow[word] = value;
+    shadow[word] = Veiled(value);
     store_word(mapping.bytes().data() + word * kWord, value);
 }
 
@@ -71,15 +44,46 @@ Arena::Arena(std::size_t staging_length) {
     staging_ = std::move(mapping);
 }
 
-std::uint64_t Arena::next_sequence() {
+std::uint64_t Arena::next_sequence() { return next_sequences(1); }
+
+// The first of so many in a row.
+std::uint64_t Arena::next_sequences(std::uint64_t count) {
     const std::lock_guard lock(mutex_);
-    return ++sequence_;
+    const auto first = sequence_ + 1;
+    sequence_ += count;
+    if (sequence_ >> StampKey::kSequenceBits != 0) broken_invariant("a run of more DMAs than there are stamps for");
+    return first;
 }
 
-void Arena::stamp(std::span<std::byte> words, std::uint64_t sequence) {
+std::uint64_t Arena::last_sequence() const {
+    const std::lock_guard lock(mutex_);
+    return sequence_;
+}
+
+std::vector<std::span<const std::byte>> Arena::pages() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::span<const std::byte>> out{staging_.bytes()};
+    for (const auto& b : blocks_) out.push_back(b->mapping.bytes());
+    return out;
+}
+
+void Arena::stamp(std::span<std::byte> words, std::uint64_t sequence) const {
     for (std::uint64_t i = 0; i < words.size() / kWord; ++i)
-        store_word(words.data() + i * kWord, stamp_of(sequence, i));
+        store_word(words.data() + i * kWord, key_.stamp({sequence, i}));
     std::atomic_thread_fence(std::memory_order_release);
+}
+
+Content Arena::stamps(std::uint64_t sequence, std::size_t length) const {
+    Content out(length / kWord);
+    for (std::uint64_t i = 0; i < out.size(); ++i) out[i] = Veiled(key_.stamp({sequence, i}));
+    return out;
+}
+
+Content Arena::content(std::span<const std::byte> words) {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    Content out(words.size() / kWord);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = Veiled(load_word(words.data() + i * kWord));
+    return out;
 }
 
 Errno Arena::add(const Buffer& buffer) {
@@ -90,8 +94,8 @@ Errno Arena::add(const Buffer& buffer) {
     b->mapping = std::move(mapping);
     b->skew = buffer.skew;
     b->size = buffer.size;
-    stamp(b->mapping.bytes(), next_sequence());
-    b->shadow = words_of(b->mapping.bytes());
+    stamp(b->mapping.bytes(), next_sequences(StampKey::sequences(b->mapping.bytes().size() / kWord)));
+    b->shadow = content(b->mapping.bytes());
     b->read_only = buffer.read_only;
     if (b->read_only) b->mapping.make_read_only();
     const std::lock_guard lock(mutex_);
@@ -136,9 +140,9 @@ Memory Arena::memory(const BufferSlice& slice, bool file) const {
 
 // Looks at one page-sized piece of a DMA (words [first, first+count) of it, at `page_word` within its page) in every
 // page. A word counts if it carries the DMA's stamp or, as `changes` says, if it is not what it was.
-void Arena::mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
+void Arena::mark_page(Marks& marks, Marks& second, const Content& words, std::uint64_t first,
                       std::uint64_t count, std::uint64_t page_word, const Changes& changes) const {
-    const auto changed = [&](std::uint64_t value, std::uint64_t before) {
+    const auto changed = [&](Veiled value, Veiled before) {
         return changes.count && value != before &&
                std::ranges::find(changes.others, sequence_of(value)) == changes.others.end();
     };
@@ -197,21 +201,21 @@ std::vector<Segment> Arena::segments(const Marks& marks) {
 
 // What a DMA carried stays. Other bytes, a device's own, may stand elsewhere too and would be found there later, so
 // they give way to fresh ones.
-void Arena::accept(const Marks& marks, std::span<const std::uint64_t> carried) {
-    const auto sequence = ++sequence_;
+void Arena::accept(const Marks& marks, const Content& carried) {
+    const auto sequence = sequence_ + 1;
+    sequence_ += std::max<std::uint64_t>(1, StampKey::sequences(marks.size()));
     for (std::size_t i = 0; i < marks.size(); ++i) {
         auto* b = marks[i].block;
         if (b == nullptr) continue;
         const auto word = marks[i].word;
         b->shadow[word] = b->load(word);
         if ((i < carried.size() && b->shadow[word] == carried[i]) || b->read_only) continue;
-        b->put(word, stamp_of(sequence, i));
+        b->put(word, key_.stamp({sequence, i}));
     }
 }
 
-Arena::Found Arena::landed(std::span<const std::byte> payload, Iova iova, const Changes& changes) {
+Arena::Found Arena::landed(const Content& words, Iova iova, const Changes& changes) {
     std::atomic_thread_fence(std::memory_order_acquire);
-    const auto words = words_of(payload);
     Marks marks(words.size()), second(words.size());
     const std::lock_guard lock(mutex_);
     for (std::uint64_t first = 0; first < words.size();) {
@@ -230,8 +234,7 @@ Arena::Found Arena::landed(std::span<const std::byte> payload, Iova iova, const 
     return found;
 }
 
-std::vector<Segment> Arena::origin(std::span<const std::byte> data, Iova iova, const std::vector<Segment>& skip) {
-    const auto words = words_of(data);
+std::vector<Segment> Arena::origin(const Content& words, Iova iova, const std::vector<Segment>& skip) {
     Marks marks(words.size());
     const std::lock_guard lock(mutex_);
     const auto skipped = [&](const Block& b, std::uint64_t word) {
@@ -259,20 +262,18 @@ std::vector<Segment> Arena::origin(std::span<const std::byte> data, Iova iova, c
     return segments(marks);
 }
 
-std::vector<std::byte> Arena::content(const std::vector<Segment>& places, std::size_t length) const {
-    std::vector<std::byte> out(length);
+Content Arena::content(const std::vector<Segment>& places, std::size_t length) const {
+    Content out(length / kWord);
     std::size_t done = 0;
     const std::lock_guard lock(mutex_);
     for (const auto& s : places) {
         if (!s.place) {
-            done += s.length;
+            done += s.length / kWord;
             continue;
         }
         const auto at = words_at(*s.place);
-        for (std::uint64_t i = 0; i < at.count && done < length; ++i, done += kWord) {
-            const auto value = at.block.load(at.first + i);
-            std::memcpy(out.data() + done, &value, kWord);
-        }
+        for (std::uint64_t i = 0; i < at.count && done < out.size(); ++i, ++done)
+            out[done] = at.block.load(at.first + i);
     }
     return out;
 }
@@ -285,24 +286,25 @@ void Arena::restamp(const std::vector<Segment>& places) {
         if (!s.place) continue;
         const auto at = words_at(*s.place);
         if (at.block.read_only) continue;
-        for (auto w = at.first; w < at.first + at.count; ++w) at.block.put(w, stamp_of(sequence, index++));
+        for (auto w = at.first; w < at.first + at.count; ++w) at.block.put(w, key_.stamp({sequence, index++}));
     }
 }
 
-bool Arena::is_stamp(std::uint64_t word) const {
-    const auto sequence = sequence_of(word);
-    return sequence != 0 && sequence <= sequence_;
+std::uint64_t Arena::sequence_of(Veiled word) const {
+    const auto number = key_.read(word.word());
+    return number && number->sequence <= sequence_ ? number->sequence : 0;
 }
 
 void Arena::scrub() {
-    const auto sequence = next_sequence();
-    std::uint64_t index = 0;
     const std::lock_guard lock(mutex_);
+    const auto sequence = sequence_ + 1;
+    std::uint64_t index = 0;
     for (const auto& b : blocks_)
         for (std::uint64_t w = 0; w < b->words() && !b->read_only; ++w) {
             const auto value = b->load(w);
-            if (value != b->shadow[w] && !is_stamp(value)) b->put(w, stamp_of(sequence, index++));
+            if (value != b->shadow[w] && !is_stamp(value)) b->put(w, key_.stamp({sequence, index++}));
         }
+    sequence_ += std::max<std::uint64_t>(1, StampKey::sequences(index));
 }
 
 std::vector<BufferSlice> Arena::sweep() {

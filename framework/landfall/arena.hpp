@@ -4,6 +4,9 @@
 // carries stamps of its own. A landing is found by looking for those stamps at the page offset of the DMA in every
 // page the lab owns (an IOMMU translates whole pages, so the offset within a page never changes), and a shadow copy
 // shows every byte that changed without a DMA to account for it.
+//
+// Stamps stand in these pages and nowhere else in the machine, not even in the heap of this process: what is kept of
+// them is veiled. So a search of all memory finds what DMA left elsewhere (stamp.hpp).
 #pragma once
 
 #include <map>
@@ -14,6 +17,7 @@
 #include "landfall/error.hpp"
 #include "landfall/line.hpp"
 #include "landfall/mapping.hpp"
+#include "landfall/stamp.hpp"
 #include "landfall/target.hpp"
 
 namespace landfall {
@@ -35,7 +39,16 @@ class Arena {
     /// A new number for the stamps of one DMA or one filling.
     [[nodiscard]] std::uint64_t next_sequence();
     /// Fills words of the staging memory with the stamps of `sequence`.
-    static void stamp(std::span<std::byte> words, std::uint64_t sequence);
+    void stamp(std::span<std::byte> words, std::uint64_t sequence) const;
+    /// The same stamps where no device sees them.
+    [[nodiscard]] Content stamps(std::uint64_t sequence, std::size_t length) const;
+    /// What is in words of the staging memory now.
+    [[nodiscard]] static Content content(std::span<const std::byte> words);
+
+    /// All memory in which stamps may stand: whole pages of this process.
+    [[nodiscard]] std::vector<std::span<const std::byte>> pages() const;
+    [[nodiscard]] const StampKey& key() const { return key_; }
+    [[nodiscard]] std::uint64_t last_sequence() const;
 
     struct Found {
         std::vector<Segment> places;  ///< consecutive pieces covering the whole DMA
@@ -49,13 +62,13 @@ class Arena {
     };
     /// Where the bytes of a DMA write to `iova` went. What is found becomes the known content, and what it did not carry
     /// gives way to fresh stamps.
-    [[nodiscard]] Found landed(std::span<const std::byte> payload, Iova iova, const Changes& changes);
+    [[nodiscard]] Found landed(const Content& words, Iova iova, const Changes& changes);
     /// Whose content the bytes are that a DMA read from `iova`. `skip`: pieces not to look into (a copy's own target).
     /// Bytes that are no stamps are a device's own, and nobody's content wherever else they may stand.
-    [[nodiscard]] std::vector<Segment> origin(std::span<const std::byte> data, Iova iova,
+    [[nodiscard]] std::vector<Segment> origin(const Content& words, Iova iova,
                                               const std::vector<Segment>& skip = {});
     /// Current content of the places, in order; gaps are left as zeros.
-    [[nodiscard]] std::vector<std::byte> content(const std::vector<Segment>& places, std::size_t length) const;
+    [[nodiscard]] Content content(const std::vector<Segment>& places, std::size_t length) const;
     /// Gives the places a fresh content, so that a copy does not leave two pages alike.
     void restamp(const std::vector<Segment>& places);
 
@@ -70,9 +83,9 @@ class Arena {
         Mapping mapping;
         std::uint64_t skew = 0, size = 0;  ///< the buffer is `size` bytes, `skew` into the mapping
         bool read_only = false;
-        std::vector<std::uint64_t> shadow;  ///< of the whole mapping
+        Content shadow;  ///< of the whole mapping
         [[nodiscard]] std::uint64_t words() const { return shadow.size(); }
-        [[nodiscard]] std::uint64_t load(std::uint64_t word) const;
+        [[nodiscard]] Veiled load(std::uint64_t word) const;
         /// In memory and as its known content.
         void put(std::uint64_t word, std::uint64_t value);
     };
@@ -89,13 +102,16 @@ class Arena {
     [[nodiscard]] Block* find(std::string_view name) const;
     [[nodiscard]] Block& block(std::string_view name) const;
     [[nodiscard]] Words words_at(const BufferSlice& slice) const;
-    void mark_page(Marks& marks, Marks& second, std::span<const std::uint64_t> words, std::uint64_t first,
+    void mark_page(Marks& marks, Marks& second, const Content& words, std::uint64_t first,
                    std::uint64_t count, std::uint64_t page_word, const Changes& changes) const;
     [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
-    void accept(const Marks& marks, std::span<const std::uint64_t> carried);
-    /// A stamp that was given out.
-    [[nodiscard]] bool is_stamp(std::uint64_t word) const;
+    void accept(const Marks& marks, const Content& carried);
+    /// Of a stamp that was given out; 0 for any other word.
+    [[nodiscard]] std::uint64_t sequence_of(Veiled word) const;
+    [[nodiscard]] bool is_stamp(Veiled word) const { return sequence_of(word) != 0; }
+    [[nodiscard]] std::uint64_t next_sequences(std::uint64_t count);
 
+    StampKey key_ = StampKey::fresh();
     mutable std::mutex mutex_;
     std::vector<std::unique_ptr<Block>> blocks_;
     Mapping staging_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 namespace landfall {
 namespace {
@@ -17,7 +18,7 @@ class ArenaTest : public testing::Test {
         return {static_cast<std::byte*>(memory.address), memory.length};
     }
     std::string origin(std::span<const std::byte> data) {
-        const auto from = arena.origin(data, Iova{0x200000});
+        const auto from = arena.origin(Arena::content(data), Iova{0x200000});
         return from.size() == 1 && from[0].place ? from[0].place->buffer : "nowhere";
     }
     Arena arena{2 * kPageSize};
@@ -31,9 +32,22 @@ TEST_F(ArenaTest, WhatWasReadIsKnownByItsStamps) {
 // A copy whose source was blocked has left the device's own bytes in q; another device, blocked too, holds the same.
 TEST_F(ArenaTest, ADevicesOwnBytesAreNobodysContent) {
     std::ranges::fill(bytes("q"), std::byte{0xed});
-    const std::vector<std::byte> own(kPageSize, std::byte{0xed});
+    alignas(8) const std::array<std::byte, 64> own = [] {
+        std::array<std::byte, 64> bytes;
+        bytes.fill(std::byte{0xed});
+        return bytes;
+    }();
     EXPECT_EQ(origin(own), "nowhere");
     EXPECT_EQ(origin(bytes("p")), "p");
+}
+
+TEST_F(ArenaTest, ABufferOfMoreStampsThanASequenceHasTakesSeveral) {
+    ASSERT_TRUE(arena.add({"large", 40U << 20}).ok());
+    const auto before = arena.last_sequence();
+    const auto last = arena.key().read(Arena::content(bytes("large").last(8)).front().word());
+    EXPECT_EQ(last, (StampKey::Number{before, (5U << 20) - (1U << 22) - 1}));
+    ASSERT_TRUE(arena.add({"next", kPageSize}).ok());
+    EXPECT_EQ(origin(bytes("next").first(64)), "next");
 }
 
 TEST_F(ArenaTest, ScrubbedMemoryHasStampsAgain) {

@@ -19,7 +19,7 @@ bool makes(const Step& step) {
 // The answer to such a step does not hang on what was done before.
 bool is_traffic(const Step& step) {
     return (!driven_by(step).empty() && !std::holds_alternative<DeviceControl>(step)) ||
-           std::holds_alternative<Sleep>(step);
+           std::holds_alternative<Sleep>(step) || std::holds_alternative<Witness>(step);
 }
 
 // When the DMAs that a step of a block began were over, as far as the block tells.
@@ -90,9 +90,10 @@ void Checker::Impl::event(Line&& line) {
 }
 
 void Checker::Impl::stray(const Line& line, const StrayEvent& e) {
-    const bool known_writer = std::ranges::any_of(worlds, [&](const World& world) {
-        return traffic.may_still_write(world.history, line.when->end, scene.memory(e.place),
-                                       scene.length(e.place));
+    // No mapping of the lab's leads to other memory, so no DMA accounts for what is there.
+    const auto* slice = std::get_if<BufferSlice>(&e.place);
+    const bool known_writer = slice != nullptr && std::ranges::any_of(worlds, [&](const World& world) {
+        return traffic.may_still_write(world.history, line.when->end, scene.memory(*slice), scene.length(*slice));
     });
     report(broken(StrayCase{line, e, known_writer}));
 }

@@ -21,6 +21,7 @@ class FakeTarget final : public Target, private Iommu {
     bool forbidden = false;     ///< the engine must not be reset
     std::atomic<bool> refused{false};
     std::vector<Nanoseconds> resets;
+    std::byte* astray = nullptr;  ///< a page that what is not mapped leads to, instead of a fault
     std::vector<Event> to_report;
     std::function<void()> on_sleep;
 
@@ -41,7 +42,8 @@ class FakeTarget final : public Target, private Iommu {
         if (blocked || domain_.value == 0) return nullptr;
         const auto& pages = spaces_[domain_.value];
         const auto it = pages.find(align_down(iova.value, kPageSize));
-        return it == pages.end() ? nullptr : it->second + iova.value % kPageSize;
+        if (it == pages.end()) return astray == nullptr ? nullptr : astray + iova.value % kPageSize;
+        return it->second + iova.value % kPageSize;
     }
 
   private:

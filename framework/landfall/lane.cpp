@@ -65,11 +65,11 @@ CopyRequest Lane::prepare(const DmaRequest& request, std::uint64_t sequence) {
     const auto length = static_cast<std::uint32_t>(request.range.length);
     switch (request.verb) {
         case DmaRequest::Verb::write:
-            Arena::stamp(out_.memory.first(length), sequence);
+            arena_.stamp(out_.memory.first(length), sequence);
             return {out_.iova, request.range.start, length, true};
         case DmaRequest::Verb::read:
             // Stamps that stand in no buffer: if they are still there afterwards, nothing arrived.
-            Arena::stamp(in_.memory.first(length), sequence);
+            arena_.stamp(in_.memory.first(length), sequence);
             return {request.range.start, in_.iova, length, false};
         case DmaRequest::Verb::copy: break;
     }
@@ -128,12 +128,12 @@ void Lane::look(const Flight& flight, Landing& landing) {
     const auto& r = flight.request;
     const auto length = r.range.length;
     if (r.verb == DmaRequest::Verb::read) {
-        landing.from = arena_.origin(in_.memory.first(length), r.range.start);
+        landing.from = arena_.origin(Arena::content(in_.memory.first(length)), r.range.start);
         return;
     }
     if (r.verb == DmaRequest::Verb::write) {
         const bool alone = this->alone(flight);
-        auto found = arena_.landed(out_.memory.first(length), r.range.start, {alone, {}, false});
+        auto found = arena_.landed(Arena::content(out_.memory.first(length)), r.range.start, {alone, {}, false});
         landing.lands = std::move(found.places);
         const auto gap = [](const Segment& s) { return !s.place.has_value(); };
         if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
@@ -141,10 +141,8 @@ void Lane::look(const Flight& flight, Landing& landing) {
         return;
     }
     // What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
-    std::vector<std::byte> nowhere(length);
-    Arena::stamp(nowhere, flight.sequence);
     const auto others = others_than(flight);
-    auto found = arena_.landed(nowhere, *r.target, {true, others, true});
+    auto found = arena_.landed(arena_.stamps(flight.sequence, length), *r.target, {true, others, true});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);
     if (landing.lands.size() == 1 && !landing.lands[0].place) return;

@@ -129,9 +129,19 @@ struct KernelEvent {
     bool operator==(const KernelEvent&) const = default;
 };
 
+/// `guest 0x1234000+4K seq 7 "page table"`: memory of the machine that is not the lab's, the number of the stamps that
+/// were found in it, and what it was in use for by then.
+struct GuestPlace {
+    GuestRange range;
+    std::uint64_t seq = 0;
+    std::string use;
+    bool operator==(const GuestPlace&) const = default;
+};
+
 /// `! stray p1[0x10+8]`: bytes of the lab's memory that changed since the last sweep and no known DMA wrote.
+/// `! stray guest 0x1234000+4K seq 7 "page table"`: bytes of DMA in memory that is not the lab's.
 struct StrayEvent {
-    BufferSlice place;
+    std::variant<BufferSlice, GuestPlace> place;
     bool operator==(const StrayEvent&) const = default;
 };
 
@@ -185,6 +195,8 @@ inline constexpr std::size_t kMaxLine = 64 * 1024;
 [[nodiscard]] std::string print(const DmaRequest& request);
 [[nodiscard]] std::string print(const BufferSlice& slice);
 [[nodiscard]] std::string print(const IovaRange& range);
+[[nodiscard]] std::string print(const GuestRange& range);
+[[nodiscard]] std::string print(const GuestPlace& place);
 [[nodiscard]] std::string quote(std::string_view text);
 
 /// False for what only a run adds: facts and events. A comment behind one is somebody's note and stays.

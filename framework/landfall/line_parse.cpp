@@ -52,13 +52,26 @@ std::optional<Fact> parse_fact(std::string_view word, Cursor& in) {
     return std::nullopt;
 }
 
+// A buffer may be named "guest"; then nothing comes behind it.
+StrayEvent parse_stray(Cursor& in) {
+    if (!in.accept("guest")) return {in.slice()};
+    if (in.at_end()) return {BufferSlice{"guest", std::nullopt}};
+    GuestPlace place;
+    const auto range = in.range();
+    place.range = {{range.start.value}, range.length};
+    in.expect("seq");
+    place.seq = in.number("a sequence number");
+    place.use = in.quoted();
+    return {std::move(place)};
+}
+
 Event parse_event(Cursor& in) {
     constexpr std::string_view kKinds = "fault, kernel, stray, dma or lab";
     const auto kind = in.word(kKinds);
     if (kind == "dma") return Event{std::in_place_type<DmaEvent>, parse_dma(in)};
     if (kind == "kernel") return KernelEvent{in.quoted()};
     if (kind == "lab") return LabEvent{in.quoted()};
-    if (kind == "stray") return StrayEvent{in.slice()};
+    if (kind == "stray") return parse_stray(in);
     if (kind != "fault") in.fail(kKinds);
     FaultEvent e;
     e.requester = in.bdf();

@@ -69,6 +69,12 @@ std::string print(const BufferSlice& s) {
     return fmt::format("{}[{}+{}]", s.buffer, hex_str(s.span->offset), size_str(s.span->length));
 }
 
+std::string print(const GuestRange& r) { return hex_str(r.start.value) + "+" + size_str(r.length); }
+
+std::string print(const GuestPlace& p) {
+    return fmt::format("guest {} seq {} {}", print(p.range), p.seq, quote(p.use));
+}
+
 std::string print(const DmaRequest& d) {
     switch (d.verb) {
         case DmaRequest::Verb::write: return fmt::format("{} write {}", d.device, print(d.range));
@@ -131,6 +137,7 @@ std::string print(const Step& step) {
             [](const Halt& s) { return fmt::format("halt {}", s.device); },
             [](const View& s) { return fmt::format("view {}", s.device); },
             [](const Sleep& s) { return fmt::format("sleep {}", duration_str(s.duration)); },
+            [](const Witness&) { return std::string("witness"); },
         },
         step);
 }
@@ -175,7 +182,9 @@ std::string print(const Event& event) {
                                      return out;
                                  },
                                  [](const KernelEvent& e) { return "kernel " + quote(e.text); },
-                                 [](const StrayEvent& e) { return "stray " + print(e.place); },
+                                 [](const StrayEvent& e) {
+                                     return "stray " + std::visit([](const auto& p) { return print(p); }, e.place);
+                                 },
                                  [](const DmaEvent& e) { return "dma " + print(e.request); },
                                  [](const LabEvent& e) { return "lab " + quote(e.text); },
                              },

@@ -104,6 +104,7 @@ Step step(Dice& d) {
         case 17: return Pump{request(d)};
         case 18: return Halt{d.name()};
         case 19: return View{d.name()};
+        case 20: return Witness{};
         default: return Sleep{{d.below(60'000'000'001)}};
     }
 }
@@ -121,13 +122,20 @@ Fact fact(Dice& d) {
     }
 }
 
+GuestPlace guest_place(Dice& d) {
+    const auto r = d.range();
+    return {{{r.start.value}, r.length}, d.number(), d.text()};
+}
+
 Event event(Dice& d) {
     switch (d.below(std::variant_size_v<Event>)) {
         case 0:
             return FaultEvent{d.bdf(), d.one_of({Access{true, false}, Access{false, true}, Access{}}), d.iova(),
                               d.coin() ? std::optional(static_cast<std::uint32_t>(d.number())) : std::nullopt};
         case 1: return KernelEvent{d.text()};
-        case 2: return StrayEvent{d.slice()};
+        case 2:
+            if (d.coin()) return StrayEvent{d.slice()};
+            return StrayEvent{guest_place(d)};
         case 3: return DmaEvent{request(d)};
         default: return LabEvent{d.text()};
     }

@@ -12,6 +12,7 @@ namespace {
 constexpr Iova kBeacon = Runner::kStaging.start;
 constexpr std::uint64_t kBeaconBytes = kPageSize;
 constexpr std::string_view kBeaconPrefix = "beacon.";
+constexpr std::string_view kWitness = "witness";
 constexpr std::uint64_t kViewBytes = 64;  // the least every engine can copy
 
 // A step named something a step before it failed to make.
@@ -45,8 +46,8 @@ Line fact_line(Fact fact) {
 
 }  // namespace
 
-Runner::Runner(Target& target, Sink sink)
-    : target_(target), sink_(std::move(sink)), arena_(kStaging.length - kBeaconBytes) {}
+Runner::Runner(Target& target, Sink sink, MemoryWitness* witness)
+    : target_(target), sink_(std::move(sink)), witness_(witness), arena_(kStaging.length - kBeaconBytes) {}
 
 Runner::~Runner() = default;
 
@@ -70,6 +71,10 @@ std::vector<Line> Runner::begin() {
         if (const auto* f = std::get_if<TextFact>(&fact); f != nullptr && f->key == "feature")
             features_.push_back(f->value);
         head.push_back(fact_line(std::move(fact)));
+    }
+    if (witness_ != nullptr) {
+        features_.emplace_back(kWitness);
+        head.push_back(fact_line(TextFact{"feature", std::string(kWitness)}));
     }
     head.push_back(fact_line(StagingFact{kStaging}));
     return head;
@@ -149,8 +154,19 @@ std::vector<Line> Runner::finish() {
     std::vector<Line> tail;
     for (auto& e : target_.events()) tail.push_back(timed(std::move(e), target_.now()));
     for (auto& place : arena_.sweep()) tail.push_back(timed(StrayEvent{std::move(place)}, target_.now()));
+    // Last: no DMA of ours is under way any more, and the memory it may be in is still ours.
+    for (auto& line : search()) tail.push_back(std::move(line));
     tail.push_back(fact_line(EndFact{steps_}));
     return tail;
+}
+
+std::vector<Line> Runner::search() {
+    std::vector<Line> out;
+    if (witness_ == nullptr) return out;
+    for (auto& place : witness_->look(arena_.key(), arena_.last_sequence(), arena_.pages()))
+        if (told_.emplace(place.range.start, place.seq).second)
+            out.push_back(timed(StrayEvent{std::move(place)}, target_.now()));
+    return out;
 }
 
 void Runner::emit(Line line) {
@@ -215,6 +231,7 @@ Outcome Runner::carry_out(const Step& step, Interval& when) {
                 target_.sleep(s.duration);
                 return ok();
             },
+            [&](const Witness&) { return witness(); },
         },
         step);
 }
@@ -337,6 +354,12 @@ Outcome Runner::view(const View& step, Interval& when) {
     const auto& from = done.landing.from;
     if (from.size() != 1 || !from[0].place || !from[0].place->buffer.starts_with(kBeaconPrefix)) return Sighting{};
     return Sighting{from[0].place->buffer.substr(kBeaconPrefix.size())};
+}
+
+Outcome Runner::witness() {
+    if (witness_ == nullptr) return Unmet{"nobody sees all memory of this rig"};
+    for (auto& line : search()) emit(std::move(line));
+    return ok();
 }
 
 }  // namespace landfall

@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "landfall/arena.hpp"
 #include "landfall/lane.hpp"
+#include "landfall/memory_witness.hpp"
 #include "landfall/target.hpp"
 
 namespace landfall {
@@ -21,8 +23,9 @@ class Runner {
     static constexpr IovaRange kStaging{Iova{0x7000'0000}, 1U << 20};
 
     using Sink = std::function<void(const Line&)>;
-    /// `sink` is called for events and for the steps of blocks, from any thread, never two at a time.
-    Runner(Target& target, Sink sink);
+    /// `sink` is called for events and for the steps of blocks, from any thread, never two at a time. `witness` outlives
+    /// it; nullptr: there is none, and what lands outside the lab's memory is not seen.
+    Runner(Target& target, Sink sink, MemoryWitness* witness = nullptr);
     ~Runner();
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
@@ -37,7 +40,8 @@ class Runner {
     /// it ends, so control steps in the order of their ends. False if the rig cannot do one of them (`unmet`).
     [[nodiscard]] bool block(std::vector<Line> steps);
 
-    /// Stops what still runs and returns the last lines: late events, bytes that strayed, `end`.
+    /// Stops what still runs and returns the last lines: late events, bytes that strayed,
+    /// in the lab's memory and, with a witness, elsewhere, `end`.
     [[nodiscard]] std::vector<Line> finish();
 
   private:
@@ -67,6 +71,7 @@ class Runner {
     [[nodiscard]] Outcome wait(const Wait& step, Interval& when);
     [[nodiscard]] Outcome pump(const Pump& step);
     [[nodiscard]] Outcome view(const View& step, Interval& when);
+    [[nodiscard]] Outcome witness();
 
     [[nodiscard]] Known& device(const std::string& name);
     [[nodiscard]] ObjectId object(const std::string& name);
@@ -74,9 +79,13 @@ class Runner {
     void emit(Line line);
     void emit_events();
     void settle();
+    /// What DMA has left outside the lab's memory and was not told before.
+    [[nodiscard]] std::vector<Line> search();
 
     Target& target_;
     Sink sink_;
+    MemoryWitness* witness_;
+    std::set<std::pair<GuestAddress, std::uint64_t>> told_;  ///< where such bytes were found, and their sequence
     std::mutex sink_mutex_;
     Arena arena_;
     std::vector<std::string> features_;

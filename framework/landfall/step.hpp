@@ -163,8 +163,14 @@ struct Sleep {
     bool operator==(const Sleep&) const = default;
 };
 
+/// `witness`: all memory of the machine is searched for what DMA left outside the lab's pages, as it is at the end.
+struct Witness {
+    bool operator==(const Witness&) const = default;
+};
+
 using Step = std::variant<Require, Buffer, Ioas, Hwpt, Map, IoasCopy, Unmap, Attach, Detach, Destroy,
-                          DeviceControl, Ranges, Allow, Option, Dma, Start, Wait, Pump, Halt, View, Sleep>;
+                          DeviceControl, Ranges, Allow, Option, Dma, Start, Wait, Pump, Halt, View, Sleep,
+                          Witness>;
 
 template <class... F>
 struct Overloaded : F... {

@@ -108,9 +108,9 @@ Step parse_option(Cursor& in) {
 using StepParser = std::function<Step(Cursor&)>;
 
 // The one table of verbs. Order is the order of docs/scenarios.md and of the error message.
-const std::array<std::pair<std::string_view, StepParser>, 25>& step_table() {
+const std::array<std::pair<std::string_view, StepParser>, 26>& step_table() {
     using Verb = DeviceControl::Verb;
-    static const std::array<std::pair<std::string_view, StepParser>, 25> table{{
+    static const std::array<std::pair<std::string_view, StepParser>, 26> table{{
         {"require", parse_require},
         {"buffer", parse_buffer},
         {"ioas", parse_ioas},
@@ -136,6 +136,7 @@ const std::array<std::pair<std::string_view, StepParser>, 25>& step_table() {
         {"halt", [](Cursor& in) { return Step{Halt{device(in)}}; }},
         {"view", [](Cursor& in) { return Step{View{device(in)}}; }},
         {"sleep", [](Cursor& in) { return Step{Sleep{in.duration()}}; }},
+        {"witness", [](Cursor&) { return Step{Witness{}}; }},
     }};
     return table;
 }

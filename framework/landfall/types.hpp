@@ -85,6 +85,22 @@ struct BufferSlice {
     auto operator<=>(const BufferSlice&) const = default;
 };
 
+/// An address of the machine's own memory: guest-physical, where the machine is virtual.
+struct GuestAddress {
+    std::uint64_t value = 0;
+    auto operator<=>(const GuestAddress&) const = default;
+    friend GuestAddress operator+(GuestAddress a, std::uint64_t n) { return {a.value + n}; }
+    friend std::uint64_t operator-(GuestAddress a, GuestAddress b) { return a.value - b.value; }
+};
+
+/// `length` bytes of it from `start`.
+struct GuestRange {
+    GuestAddress start;
+    std::uint64_t length = 0;
+    auto operator<=>(const GuestRange&) const = default;
+    [[nodiscard]] GuestAddress end() const { return start + length; }
+};
+
 inline constexpr std::uint64_t kPageSize = 4096;
 
 [[nodiscard]] constexpr std::uint64_t align_down(std::uint64_t v, std::uint64_t a) { return v - v % a; }

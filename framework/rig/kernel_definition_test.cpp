@@ -111,7 +111,8 @@ TEST_F(KernelDefinitionTest, LetsNothingButNamesReachApt) {
 TEST_F(KernelDefinitionTest, EveryDefinitionThatShipsIsRight) {
     std::vector<std::string> names;
     for (const auto& d : list_kernel_definitions()) names.push_back(d.name);
-    EXPECT_THAT(names, IsSupersetOf({"6.12", "7.3", "replace-moves-caller-only", "unmap-without-flush"}));
+    EXPECT_THAT(names, IsSupersetOf({"6.12", "7.3", "replace-moves-caller-only", "unmap-without-flush",
+                                      "write-only-bounces"}));
 }
 
 TEST_F(KernelDefinitionTest, EveryMutantThatShipsSaysWhatMustCatchIt) {

@@ -84,7 +84,7 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
     if (iommu->kernel_args != nullptr) append += fmt::format(" {}", iommu->kernel_args);
     if (!rig.kernel_args.empty()) append += fmt::format(" {}", fmt::join(rig.kernel_args, " "));
     if (!kernel_args.empty()) append += " " + kernel_args;
-    // RAM is a shared memory file, so that a witness on this side can look at all of it.
+    // RAM is a file in our memory, so that a witness on this side can look at all of it.
     std::vector<std::string> out{
         "-name", name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",  //
         "-machine",
@@ -93,8 +93,10 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
             "i8042=off",
             accelerator),
         "-m", fmt::format("{}M", rig.memory_mib), "-smp", std::to_string(rig.cpus),  //
-        "-object", fmt::format("memory-backend-memfd,id=ram,size={}M,share=on", rig.memory_mib), "-kernel",
-        files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
+        "-object",
+        fmt::format("memory-backend-file,id=ram,size={}M,mem-path=/proc/self/fd/{},share=on", rig.memory_mib,
+                    files.memory),
+        "-kernel", files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
         "-append", append,
         // The IOMMU comes first: it translates only devices that are made after it.
         "-device", iommu->device + rig.iommu_properties, "-chardev", fmt::format("socket,id=console,fd={}", files.console),

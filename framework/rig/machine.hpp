@@ -33,7 +33,8 @@ struct DeviceModel {
 struct MachineFiles {
     std::string kernel;  ///< path
     int initramfs = -1, console = -1, port = -1;
-    int disks = -1;  ///< disks_bytes() long, all zeros; -1 if there are none
+    int memory = -1;  ///< as long as the machine's RAM
+    int disks = -1;   ///< disks_bytes() long, all zeros; -1 if there are none
 };
 
 /// What the disks of a rig's devices take together.

@@ -66,17 +66,18 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
                  Wires wires)
     : file_(std::move(file)),
       step_limit_(options.step_limit),
+      memory_(static_cast<std::uint64_t>(file_.memory_mib) << 20U),
       console_(std::move(wires.console.ours), std::move(wires.errors.ours)),
       channel_(std::move(wires.port.ours), console_),
       qemu_([&] {
           const int console = wires.console.theirs.get(), port = wires.port.theirs.get();
           // Unique while the port is open, so that this process can be told from all others.
           const std::string name = fmt::format("landfall-{}-{}", getpid(), port);
-          const MachineFiles files{parts.kernel, parts.initramfs.get(), console, port, parts.disks.get()};
+          const MachineFiles files{parts.kernel, parts.initramfs.get(), console, port, memory_.fd(), parts.disks.get()};
           std::vector<std::string> argv =
               machine_arguments(file_, files, accelerator_str(accelerator), name, options.kernel_args);
           argv.insert(argv.begin(), parts.qemu);
-          std::vector<int> inherit{files.initramfs, console, port};
+          std::vector<int> inherit{files.initramfs, console, port, files.memory};
           if (parts.disks) inherit.push_back(files.disks);
           return KeptProgram::Launch{parts.qemu, argv, inherit, -1, -1, wires.errors.theirs.get()};
       }()) {}
@@ -95,12 +96,13 @@ std::string QemuRig::console() const {
 std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& devices) {
     if (channel_.broken())
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
-    std::string command = "exec";
+    std::string command = "exec witness";
     for (const RigFunction& f : chosen_functions(file_, devices)) {
         command += " " + device_argument(f);
     }
     channel_.send(command, Deadline(step_limit_));
-    return make_session(channel_, {file_.name, step_limit_});
+    return make_session(channel_, {file_.name, step_limit_, true,
+                                   [this](const StampSearch& search) { return memory_.search(search); }});
 }
 
 std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& options) {

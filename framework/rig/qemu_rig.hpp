@@ -5,6 +5,7 @@
 #include "rig/accelerator.hpp"
 #include "rig/channel.hpp"
 #include "rig/console.hpp"
+#include "rig/guest_memory.hpp"
 #include "rig/rig.hpp"
 
 namespace landfall {
@@ -40,6 +41,7 @@ class QemuRig final : public Rig {
 
     RigFile file_;
     std::chrono::milliseconds step_limit_;
+    GuestMemory memory_;
     mutable Console console_;  ///< reading what is there already changes nothing a caller sees
     Channel channel_;
     KeptProgram qemu_;  ///< last: dies first

@@ -268,7 +268,7 @@ std::vector<std::string> values(const std::vector<std::string>& arguments, const
 }
 
 std::vector<std::string> arguments_of(const std::string& rig, const std::string& more = {}) {
-    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7, 9}, "tcg", "landfall-1-7", more);
+    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7, 9, 11}, "tcg", "landfall-1-7", more);
 }
 
 constexpr const char* kPort = "virtio-serial-pci,addr=1e.0";
@@ -280,7 +280,8 @@ TEST(Machine, IsMadeOfDescriptorsOnly) {
     EXPECT_THAT(values(arguments, "-kernel"), ElementsAre("/boot/vmlinux"));
     EXPECT_THAT(values(arguments, "-initrd"), ElementsAre("/proc/self/fd/3"));
     EXPECT_THAT(values(arguments, "-chardev"), ElementsAre("socket,id=console,fd=5", "socket,id=port,fd=7"));
-    EXPECT_THAT(values(arguments, "-object"), ElementsAre("memory-backend-memfd,id=ram,size=512M,share=on"));
+    EXPECT_THAT(values(arguments, "-object"),
+                ElementsAre("memory-backend-file,id=ram,size=512M,mem-path=/proc/self/fd/9,share=on"));
     EXPECT_THAT(values(arguments, "-append").at(0), testing::EndsWith(" intel_iommu=on,sm_off debug"));
     for (const char* word : {"-nodefaults", "-no-user-config", "-no-reboot"}) {
         EXPECT_THAT(arguments, testing::Contains(word));
@@ -311,7 +312,7 @@ TEST(Machine, OfDevicesThatStoreThings) {
     ASSERT_EQ(drives.size(), 2U);
     EXPECT_THAT(drives[0], HasSubstr("id=disk0,format=raw,auto-read-only=off,offset=0,size=67108864,"));
     EXPECT_THAT(drives[1], HasSubstr("id=disk1,format=raw,auto-read-only=off,offset=67108864,size=67108864,"));
-    for (const auto& drive : drives) EXPECT_THAT(drive, HasSubstr(",file.filename=/proc/self/fd/9,"));
+    for (const auto& drive : drives) EXPECT_THAT(drive, HasSubstr(",file.filename=/proc/self/fd/11,"));
     EXPECT_THAT(values(arguments, "-device").back(), testing::EndsWith(",addr=8.1,serial=disk1,drive=disk1"));
     const RigFile rig = load_rig("nvme-pair-vtd");
     EXPECT_EQ(disks_bytes(rig), 128U << 20);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "landfall/error.hpp"
+#include "landfall/search_lines.hpp"
 
 namespace landfall {
 namespace {
@@ -125,8 +126,22 @@ class LiveSession final : public Session {
         throw LabError(fmt::format("rig {}: {}", options_.rig, why));
     }
 
+    /// The next line that is not for the witness.
+    std::string receive_text(const Deadline& deadline, const std::string& waiting_for) {
+        for (;;) {
+            std::string text = channel_.receive(deadline, "'" + waiting_for + "'");
+            if (!options_.search || !SearchReader::concerns(text)) return text;
+            try {
+                if (const auto search = search_.take(text))
+                    channel_.send(print_found(options_.search(*search)), deadline);
+            } catch (const TextError& e) {
+                throw channel_.died(fmt::format("the rig asked its witness '{}' ({})", text, e.what()));
+            }
+        }
+    }
+
     Line receive(const Deadline& deadline, const std::string& waiting_for) {
-        const std::string text = channel_.receive(deadline, "'" + waiting_for + "'");
+        const std::string text = receive_text(deadline, waiting_for);
         if (text.starts_with(kExit)) {
             spent_ = true;
             throw channel_.died(fmt::format("landfall exec ended early, status {}{}{}",
@@ -146,6 +161,7 @@ class LiveSession final : public Session {
     Channel& channel_;
     SessionOptions options_;
     std::vector<Line> head_;
+    SearchReader search_;
     std::string lab_;  ///< why exec gave up, if it said so
     unsigned number_ = 0;
     bool spent_ = false;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "landfall/stamp.hpp"
 #include "rig/channel.hpp"
 #include "rig/rig.hpp"
 
@@ -15,6 +16,8 @@ struct SessionOptions {
     std::chrono::milliseconds limit;  ///< longest a step may take, beside what it says itself
     /// The rig says `exit STATUS` when `landfall exec` has ended: so a guest's first process does.
     bool says_exit = true;
+    /// Sees all of the rig's memory. exec asks for it if it was started with --witness.
+    std::function<std::vector<Stamped>(const StampSearch&)> search{};
 };
 
 /// Speaks over `channel`, on which `landfall exec` has just been started: reads the head of the trace. Throws

@@ -134,6 +134,44 @@ TEST_F(SessionTest, AStepThatIsNotOfTheBlockIsNoAnswer) {
     EXPECT_TRUE(channel_->broken());
 }
 
+TEST_F(SessionTest, TheWitnessAnswersInBetweenAndNobodyElseHears) {
+    play([](Peer& p) {
+        p.say(kHead);
+        EXPECT_EQ(p.hear(), "witness");
+        p.say("witness owns 0x1000+8K\nwitness search 0x2a 7\n");
+        EXPECT_EQ(p.hear(), "found 0x5000+64 seq 7");
+        p.say("@1 @7 witness => ok\n");
+        EXPECT_EQ(p.hear(), "end");
+        p.say("witness search 0x2a 8\n");
+        EXPECT_EQ(p.hear(), "found");
+        p.say("end 1\nexit 0\n");
+    });
+    std::vector<std::size_t> owned;
+    const auto search = [&owned](const StampSearch& s) {
+        EXPECT_EQ(s.key.nonce(), 42U);
+        owned.push_back(s.owned.size());
+        return s.owned.empty() ? std::vector<Stamped>{} : std::vector<Stamped>{{{{0x5000}, 64}, 7}};
+    };
+    const auto session = make_session(*channel_, {"fake", std::chrono::seconds(20), true, search});
+    std::vector<std::string> seen;
+    const auto note = [&seen](const Line& l) { seen.push_back(print(l)); };
+    EXPECT_EQ(print(session->step(line("witness"), note)), "@1 @7 witness => ok");
+    session->finish(note);
+    EXPECT_THAT(seen, testing::ElementsAre("end 1"));
+    EXPECT_THAT(owned, testing::ElementsAre(1U, 0U));
+}
+
+TEST_F(SessionTest, AQuestionThatIsNoneEndsTheSession) {
+    play([](Peer& p) {
+        p.say(kHead);
+        EXPECT_EQ(p.hear(), "sleep 1ms");
+        p.say("witness search everywhere\n");
+    });
+    const auto session = make_session(
+        *channel_, {"fake", std::chrono::seconds(20), true, [](const StampSearch&) { return std::vector<Stamped>{}; }});
+    EXPECT_THAT(death(*session).what(), HasSubstr("the rig asked its witness 'witness search everywhere'"));
+}
+
 TEST_F(SessionTest, AnAbandonedSessionFreesTheChannelForTheNext) {
     play([](Peer& p) {
         for (int n = 0; n < 2; ++n) {

@@ -168,3 +168,6 @@ class Session:
 
     def sleep(self, duration: str) -> Answer:
         return self._run(Answer, "sleep", duration, expect=None)
+
+    def witness(self) -> Answer:
+        return self._run(Answer, "witness", expect=None)

@@ -33,7 +33,12 @@ void bind_events(py::module_& m) {
         .def_readonly("reason", &FaultEvent::reason);
     grammar<KernelEvent>(m, "KernelEvent", "The kernel complains about itself.")
         .def_readonly("text", &KernelEvent::text);
-    grammar<StrayEvent>(m, "StrayEvent", "Bytes that changed and no known DMA wrote.")
+    grammar<GuestPlace>(m, "GuestPlace", "Memory of the machine that is not the lab's.")
+        .def_property_readonly("address", [](const GuestPlace& p) { return p.range.start.value; }, "Guest-physical.")
+        .def_property_readonly("length", [](const GuestPlace& p) { return p.range.length; }, "Bytes.")
+        .def_readonly("seq", &GuestPlace::seq, "Number of the stamps that were found in it.")
+        .def_readonly("use", &GuestPlace::use, "What it was in use for.");
+    grammar<StrayEvent>(m, "StrayEvent", "Bytes of the lab that no known DMA wrote, or bytes of DMA elsewhere.")
         .def_readonly("place", &StrayEvent::place);
     grammar<DmaEvent>(m, "DmaEvent", "One DMA of a pump.").def_readonly("request", &DmaEvent::request);
     grammar<LabEvent>(m, "LabEvent", "The lab lost something.").def_readonly("text", &LabEvent::text);

@@ -89,6 +89,7 @@ void bind_dma(py::module_& m) {
         .def_readonly("device", &View::device);
     grammar<Sleep>(m, "Sleep", "Does nothing for a while.")
         .def_readonly("duration", &Sleep::duration, "Nanoseconds.");
+    grammar<Witness>(m, "Witness", "Has all memory of the machine searched for what DMA left outside the lab's pages.");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "landfall/runner.hpp"
 #include "landfall/scenario.hpp"
 #include "landfall/validate.hpp"
+#include "linux/guest_witness.hpp"
 #include "linux/linux_target.hpp"
 #include "linux/sysfs.hpp"
 #include "os/keeper.hpp"
@@ -16,11 +17,13 @@
 namespace landfall {
 namespace {
 
-void put(const Line& line) {
-    const auto text = print(line) + '\n';
+void put(std::string text) {
+    text += '\n';
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
 }
+
+void put(const Line& line) { put(print(line)); }
 
 void put_lab_event(const std::string& why) {
     Line line;
@@ -62,10 +65,27 @@ std::vector<NamedDevice> parse_devices(const std::vector<std::string>& arguments
     return out;
 }
 
+// Who sees all memory is at the other end of our lines, if anybody is. After a step that was not met its `end` is still
+// to be read; nothing else may come before the answer.
+std::unique_ptr<GuestWitness> find_witness(bool wanted, LineReader& reader) {
+    if (!wanted) return nullptr;
+    try {
+        return std::make_unique<GuestWitness>([&reader](const std::vector<std::string>& question) {
+            for (const auto& line : question) put(line);
+            std::string answer;
+            while (reader.next(answer))
+                if (answer != "end") return answer;
+            throw LabError("nobody answers for the machine's memory");
+        });
+    } catch (const LabError& e) {
+        fmt::print(stderr, "landfall: DMA outside the lab's memory is not looked for: {} ({})\n", e.what(), e.hint());
+        return nullptr;
+    }
+}
+
 // Runs lines as they come until `end` or the end of the input. A block of lanes begins to run when it is known to be
 // complete: with the next step that is in no lane, or with `go`.
-void serve(Runner& runner) {
-    LineReader reader(std::cin, "<stdin>");
+void serve(Runner& runner, LineReader& reader) {
     Validator validator("<stdin>");
     std::vector<Line> block;
     const auto run_block = [&] { return block.empty() || runner.block(std::exchange(block, {})); };
@@ -93,7 +113,7 @@ void serve(Runner& runner) {
     run_block();
 }
 
-ExitStatus exec(const std::vector<std::string>& arguments) {
+ExitStatus exec(const std::vector<std::string>& arguments, bool wants_witness) {
     try {
         auto devices = parse_devices(arguments);
         // A disk somebody uses is not even taken from its driver.
@@ -101,9 +121,11 @@ ExitStatus exec(const std::vector<std::string>& arguments) {
         const Loan loan(devices);
         for (std::size_t i = 0; i < devices.size(); ++i) devices[i].node = loan.node(i);
         LinuxTarget target(std::move(devices));
-        Runner runner(target, put);
+        LineReader reader(std::cin, "<stdin>");
+        const auto witness = find_witness(wants_witness, reader);
+        Runner runner(target, [](const Line& line) { put(line); }, witness.get());
         for (const auto& line : runner.begin()) put(line);
-        serve(runner);
+        serve(runner, reader);
         for (const auto& line : runner.finish()) put(line);
         return ExitStatus::pass;
     } catch (const std::exception& e) {
@@ -118,12 +140,14 @@ ExitStatus exec(const std::vector<std::string>& arguments) {
 void add_exec(CLI::App& app, ExitStatus& status) {
     auto* command = app.add_subcommand("exec", "run steps from stdin on this machine, write the trace to stdout");
     const auto devices = std::make_shared<std::vector<std::string>>();
+    const auto witness = std::make_shared<bool>(false);
     command
         ->add_option("--device", *devices,
                      "a function to bind, and its name in the scenario: NAME=BDF; NAME=BDF,scratch if what it stores "
                      "may be overwritten")
         ->required();
-    command->callback([devices, &status] { status = exec(*devices); });
+    command->add_flag("--witness", *witness, "who gives the steps sees all memory of this machine: ask where DMA went");
+    command->callback([devices, witness, &status] { status = exec(*devices, *witness); });
 }
 
 }  // namespace landfall

@@ -28,6 +28,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kHugePages = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+// Pages that move leave their content behind, in memory that is nobody's.
+constexpr const char* kCompaction = "/proc/sys/vm/compaction_proactiveness";
 constexpr const char* kPorts = "/sys/class/virtio-ports";
 constexpr const char* kShell = "/bin/busybox";
 
@@ -54,6 +56,7 @@ void prepare() {
     mount_on("tmpfs", "/tmp", "CONFIG_TMPFS");
     mount_on("hugetlbfs", "/dev/hugepages", "CONFIG_HUGETLBFS");
     std::ofstream(kHugePages) << 16;
+    std::ofstream(kCompaction) << 0;
     if (access("/dev/iommu", F_OK) != 0) say("no /dev/iommu: this kernel lacks CONFIG_IOMMUFD=y");
     setenv("PATH", "/bin", 1);
     setenv("HOME", "/", 1);
@@ -108,9 +111,12 @@ int run(const std::string& program, std::vector<std::string> words,
     return child < 0 ? 127 : wait_for(child);
 }
 
-int exec(std::istream& devices, int port) {
+int exec(std::istream& arguments, int port) {
     std::vector<std::string> words{"landfall", "exec"};
-    for (std::string device; devices >> device;) words.insert(words.end(), {"--device", device});
+    for (std::string word; arguments >> word;) {
+        if (word == "witness") words.emplace_back("--witness");
+        else words.insert(words.end(), {"--device", word});
+    }
     return run("/init", words, [port] {
         dup2(port, STDIN_FILENO);
         dup2(port, STDOUT_FILENO);

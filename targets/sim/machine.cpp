@@ -94,12 +94,30 @@ Task<Machine::Reached> Machine::go_on(Device& device, Iova iova, Access access, 
     co_return Reached{true, memory_.at(before.frame + 1, 0), before.frame + 1};
 }
 
+void Machine::leave_elsewhere(const Reached& reached, Iova iova, std::uint64_t length, std::uint64_t sequence) {
+    if (!reached.ok || reached.place) return;
+    scheduler_.touch(Touch::Kind::write, all_memory());
+    const GuestAddress at{reached.frame * kPageSize + iova.value % kPageSize};
+    elsewhere_[at] = {{at, length}, sequence, "nobody's"};
+}
+
+std::vector<GuestPlace> Machine::elsewhere() const {
+    std::vector<GuestPlace> out;
+    for (const auto& [at, place] : elsewhere_) {
+        const bool goes_on = !out.empty() && out.back().seq == place.seq && out.back().range.end() == at;
+        if (goes_on) out.back().range.length += place.range.length;
+        else out.push_back(place);
+    }
+    return out;
+}
+
 Task<> Machine::leftovers(Device& device) {
     auto& slot = leftovers_[number(device)];
     if (!slot) co_return;
     const auto late = std::move(*slot);
     slot.reset();
     const auto reached = co_await reach(device, late.iova, kWrite);
+    leave_elsewhere(reached, late.iova, late.length, late.sequence);
     if (reached.place && !late.known.covers(*reached.place, late.length))
         strays_.push_back(slice(*reached.place, late.length));
 }
@@ -129,12 +147,13 @@ Task<bool> Machine::payload(Device& device, const DmaRequest& r, Landing& landin
             written = co_await go_on(device, to, kWrite, written);
             ok = written.ok;
             to_here = written.place;
+            leave_elsewhere(written, to, length, *landing.seq);
         }
         // What a copy carried is known only from where it landed.
         from.add(length, writes && !to_here ? std::nullopt : from_here);
         lands.add(length, to_here);
         if (writes && ok && (late || (last && config_.faults.has(Fault::dma_doubled_late))))
-            leftovers_[number(device)] = Leftover{to, length, lands};
+            leftovers_[number(device)] = Leftover{to, length, *landing.seq, lands};
         done += length;
     }
     if (reads && (!writes || lands.anywhere())) landing.from = from.segments();

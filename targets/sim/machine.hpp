@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -71,12 +72,16 @@ class Machine {
     [[nodiscard]] Task<> transfer(Device& device, Flight& flight);
     /// What the device wrote although no DMA of its own was under way.
     [[nodiscard]] const std::vector<BufferSlice>& strays() const { return strays_; }
+    /// What DMA has left in memory that is nobody's, by address; what was overwritten is gone.
+    [[nodiscard]] std::vector<GuestPlace> elsewhere() const;
+    /// For Scheduler::touch: somebody looks at that memory.
+    [[nodiscard]] static std::uint64_t all_memory() { return thing(Thing::log, 1); }
 
   private:
     /// What a faulty device still has to write, or writes a second time.
     struct Leftover {
         Iova iova;
-        std::uint64_t length;
+        std::uint64_t length, sequence;
         Track known;  ///< where the DMA it belongs to went
     };
     struct Reached {
@@ -88,6 +93,7 @@ class Machine {
     [[nodiscard]] Task<Reached> reach(Device& device, Iova iova, Access access);
     [[nodiscard]] Task<bool> payload(Device& device, const DmaRequest& request, Landing& landing, bool lost);
     [[nodiscard]] Task<> leftovers(Device& device);
+    void leave_elsewhere(const Reached& reached, Iova iova, std::uint64_t length, std::uint64_t sequence);
     [[nodiscard]] Iova rings(const Device& device) const;
     void report_fault(const Device& device, Iova iova, Access access, std::uint32_t reason);
 
@@ -101,6 +107,7 @@ class Machine {
     Iommufd iommufd_;
     std::vector<std::optional<Leftover>> leftovers_;  ///< by device
     std::vector<BufferSlice> strays_;
+    std::map<GuestAddress, GuestPlace> elsewhere_;  ///< by request: none crosses a page
     std::uint64_t sequence_ = 0;
 };
 

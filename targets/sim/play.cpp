@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t kViewBytes = 64;
 constexpr std::uint64_t kLongestDma = 64U << 10;
 constexpr std::string_view kBeaconPrefix = "beacon.";
-constexpr const char* kFeatures[] = {"hwpt", "map-file", "huge-buffers", "kernel-log", "reset", "every-fault"};
+constexpr const char* kFeatures[] = {"hwpt",  "map-file",    "huge-buffers", "kernel-log",
+                                     "reset", "every-fault", "witness"};
 
 Line fact_line(Fact fact) {
     Line line;
@@ -96,7 +97,16 @@ void Play::finish() {
         machine_.scheduler().kill(ActorId::dma(machine_.number(device(f.name))));
     const auto now = machine_.scheduler().now();
     for (const auto& place : machine_.strays()) emit(event_line(StrayEvent{place}, {now, now}));
+    tell_elsewhere();
     emit(fact_line(EndFact{steps_}));
+}
+
+// What was told before is not told again.
+void Play::tell_elsewhere() {
+    const auto now = machine_.scheduler().now();
+    for (auto& place : machine_.elsewhere())
+        if (told_.emplace(place.range.start, place.seq).second)
+            emit(event_line(StrayEvent{std::move(place)}, {now, now}));
 }
 
 Task<> Play::lane(std::vector<Line> steps) {
@@ -181,6 +191,7 @@ Task<Outcome> Play::carry_out(const Step& step) {
             [&](const Halt& s) { return halt(s); },
             [&](const View& s) { return view(s); },
             [&](const Sleep& s) { return pause(s); },
+            [&](const Witness&) { return instantly(witness()); },
         },
         step);
 }
@@ -361,6 +372,12 @@ Task<Outcome> Play::view(const View& step) {
     if (from.size() != 1 || !from[0].place || !from[0].place->buffer.starts_with(kBeaconPrefix))
         co_return Sighting{};
     co_return Sighting{from[0].place->buffer.substr(kBeaconPrefix.size())};
+}
+
+Outcome Play::witness() {
+    machine_.scheduler().touch(Touch::Kind::read, Machine::all_memory());
+    tell_elsewhere();
+    return Answer{};
 }
 
 Task<Outcome> Play::pause(const Sleep& step) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -68,6 +69,8 @@ class Play {
     [[nodiscard]] Outcome pump(const landfall::Pump& step);
     [[nodiscard]] Outcome buffer(const Buffer& step);
     [[nodiscard]] Outcome require(const Require& step);
+    [[nodiscard]] Outcome witness();
+    void tell_elsewhere();
     /// The first name the step needs and nobody made; empty if there is none.
     [[nodiscard]] std::string missing(const Step& step);
 
@@ -80,6 +83,7 @@ class Play {
     std::map<std::string, Object, std::less<>> objects_;
     std::map<std::string, Flight, std::less<>> flights_;  ///< by device: started, not yet waited for
     std::map<std::string, Pump, std::less<>> pumps_;
+    std::set<std::pair<GuestAddress, std::uint64_t>> told_;  ///< by address and sequence
     std::uint64_t steps_ = 0;
     bool over_ = false;
     Machine machine_;  ///< last: its actors refer to what is above

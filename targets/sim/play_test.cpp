@@ -40,6 +40,7 @@ TEST(Play, TheTraceIsTheSameOnEveryMachine) {
     EXPECT_EQ(text_of(played("ioas one\n")),
               "kernel \"simulated\"\niommu \"sim\"\nfeature \"hwpt\"\nfeature \"map-file\"\nfeature \"huge-buffers\"\n"
               "feature \"kernel-log\"\nfeature \"reset\"\nfeature \"every-fault\"\n"
+              "feature \"witness\"\n"
               "device a 0000:00:08.0 1d1d:51e1 group 2 engine sim\n"
               "device b 0000:00:08.1 1d1d:51e1 group 2 engine sim\n"
               "device c 0000:00:09.0 1d1d:51e1 group 3 engine sim\n"
@@ -53,6 +54,24 @@ TEST(Play, AReplaceTearsADmaInSomeHistories) {
     EXPECT_TRUE(landings.contains("done seq 1 lands p"));
     EXPECT_TRUE(landings.contains("done seq 1 lands p[0x0+2K] q[0x800+2K]"));
     EXPECT_TRUE(landings.contains("error seq 1 lands p[0x0+2K] nowhere+2K"));
+}
+
+// A DMA that a device sends to the next page without asking is in nobody's memory behind a buffer's last.
+TEST(Play, WhatIsNobodysHoldsWhatDmaLeftThere) {
+    const std::string text = "buffer p 4K\nioas one\nmap one 0x200000 p rw\nattach a one\n";
+    const auto config = with_fault(Fault::dma_guesses_next_page);
+    const auto once = text + "dma a write 0x200800+4K\n";
+    const auto strays = [&](const std::string& steps) {
+        auto events = events_of(played(steps, config));
+        std::erase_if(events, [](const std::string& e) { return !e.starts_with("! stray guest"); });
+        return events;
+    };
+    EXPECT_THAT(strays(text + "dma a write 0x200000+4K\nwitness\n"), testing::IsEmpty());
+    EXPECT_THAT(strays(once), testing::ElementsAre(testing::EndsWith("+2K seq 1 \"nobody's\"")));
+    EXPECT_THAT(strays(once + "witness\n"), testing::SizeIs(1)) << "told once";
+    const auto twice = strays(once + "witness\ndma a write 0x200800+4K\n");
+    ASSERT_THAT(twice, testing::SizeIs(2));
+    EXPECT_THAT(twice[1], testing::EndsWith("+2K seq 2 \"nobody's\"")) << "the second is where the first was";
 }
 
 TEST(Play, BehindABridgeFaultsCarryTheAlias) {
