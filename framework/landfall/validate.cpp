@@ -214,6 +214,7 @@ void Validator::in_lane(const Line& line) {
     lane_ = line.lane;
     if (lane_ == 0) return;
     if (std::holds_alternative<Require>(*line.step())) fail("require", "a requirement in front of the lanes");
+    if (std::holds_alternative<Witness>(*line.step())) fail("witness", "a search behind the lanes, whose DMA is over then");
     const auto name = driven_by(*line.step());
     if (name.empty()) return;
     const auto lane = driver_.emplace(name, lane_).first->second;

@@ -34,6 +34,7 @@ constexpr Mistake kMistakes[] = {
     {"lane 1: ioas x\nlane 2: map x 0x0 p1 rw\n", 2, 13, "x", "that this lane made, or that was there before"},
     {"lane 1: dma a write 0x0+64\nlane 2: dma a read 0x0+64\n", 2, 13, "a", "whose DMA lane 1 leaves alone"},
     {"lane 1: require same-group a b\n", 1, 9, "require", "in front of the lanes"},
+    {"lane 1: witness\n", 1, 9, "witness", "behind the lanes"},
     // kinds
     {"map h1 0x0 p1 rw\n", 1, 5, "h1", "an IOAS"},
     {"map one 0x0 two rw\n", 1, 13, "two", "a buffer"},
