@@ -61,7 +61,10 @@ class LiveSession final : public Session {
         const Step* asked = step.step();
         if (spent_ || asked == nullptr) throw LabError("a session takes steps, and none after its end");
         const auto text = print(as_scenario(step));
-        const Deadline deadline(options_.limit + implied_time(*asked));
+        const auto limit = options_.limit + implied_time(*asked);
+        const Deadline deadline(limit);
+        // The answer may stand behind what background DMA reports, but a rig that goes on with that will not answer.
+        const Deadline patience(2 * limit);
         try {
             channel_.send(text, deadline);
             for (bool done = false; !done;) {
@@ -70,6 +73,8 @@ class LiveSession final : public Session {
                 if (line.event() == nullptr && !done)
                     throw channel_.died(fmt::format("the rig answered '{}' to '{}'", print(line), text));
                 on_line(line);
+                if (!done && patience.passed())
+                    throw channel_.died("the rig reports DMA, but did not answer in time: '" + text + "'");
             }
         } catch (const RigDied&) {
             spent_ = true;

@@ -25,6 +25,11 @@ class Peer {
   public:
     void say(const std::string& text) { put(lines_, text); }
     void print(const std::string& text) { put(console_, text); }
+    /// Until nobody listens any more.
+    void repeat(const std::string& text) {
+        while (send(lines_.get(), text.data(), text.size(), MSG_NOSIGNAL) > 0) {
+        }
+    }
     /// The next line it was sent; empty when there will be no more.
     std::string hear() {
         std::string line;
@@ -170,6 +175,17 @@ TEST_F(SessionTest, AQuestionThatIsNoneEndsTheSession) {
     const auto session = make_session(
         *channel_, {"fake", std::chrono::seconds(20), true, [](const StampSearch&) { return std::vector<Stamped>{}; }});
     EXPECT_THAT(death(*session).what(), HasSubstr("the rig asked its witness 'witness search everywhere'"));
+}
+
+TEST_F(SessionTest, BackgroundDmaDoesNotKeepAStepAlive) {
+    play([](Peer& p) {
+        p.say(kHead);
+        p.hear();
+        p.repeat("@5 @6 ! dma a write 0x200000+64 => done seq 7 nowhere\n");
+    });
+    auto session = start(milliseconds(20));
+    EXPECT_THAT(death(*session).what(), HasSubstr("did not answer in time: 'sleep 1ms'"));
+    hang_up(std::move(session));
 }
 
 TEST_F(SessionTest, AnAbandonedSessionFreesTheChannelForTheNext) {
