@@ -14,6 +14,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kEndLimit{5000};
+// The answer to a step may stand behind what background DMA reports, but a rig that goes on with that for so many times the
+// step's limit will not answer.
+constexpr int kPatience = 2;
 constexpr std::string_view kExit = "exit ";
 
 class LiveSession final : public Session {
@@ -62,9 +65,7 @@ class LiveSession final : public Session {
         if (spent_ || asked == nullptr) throw LabError("a session takes steps, and none after its end");
         const auto text = print(as_scenario(step));
         const auto limit = options_.limit + implied_time(*asked);
-        const Deadline deadline(limit);
-        // The answer may stand behind what background DMA reports, but a rig that goes on with that will not answer.
-        const Deadline patience(2 * limit);
+        const Deadline deadline(limit), patience(kPatience * limit);
         try {
             channel_.send(text, deadline);
             for (bool done = false; !done;) {
@@ -73,8 +74,7 @@ class LiveSession final : public Session {
                 if (line.event() == nullptr && !done)
                     throw channel_.died(fmt::format("the rig answered '{}' to '{}'", print(line), text));
                 on_line(line);
-                if (!done && patience.passed())
-                    throw channel_.died("the rig reports DMA, but did not answer in time: '" + text + "'");
+                if (!done) expect_in(patience, text);
             }
         } catch (const RigDied&) {
             spent_ = true;
@@ -91,12 +91,13 @@ class LiveSession final : public Session {
             limit += implied_time(*line.step());
             waiting.push_back(&line);
         }
-        const Deadline deadline(limit);
+        const Deadline deadline(limit), patience(kPatience * limit);
         try {
             for (const auto& line : steps) channel_.send(print(as_scenario(line)), deadline);
             channel_.send("go", deadline);
             while (!waiting.empty()) {
-                const Line line = receive(deadline, print(as_scenario(*waiting.front())));
+                const auto text = print(as_scenario(*waiting.front()));
+                const Line line = receive(deadline, text);
                 const auto asked = std::ranges::find_if(waiting, [&](const Line* w) {
                     return line.observed && line.step() != nullptr && line.lane == w->lane && *line.step() == *w->step();
                 });
@@ -104,11 +105,16 @@ class LiveSession final : public Session {
                 else if (line.event() == nullptr)
                     throw channel_.died(fmt::format("the rig answered '{}' to a block of lanes", print(line)));
                 on_line(line);
+                if (!waiting.empty()) expect_in(patience, text);
             }
         } catch (const RigDied&) {
             spent_ = true;
             throw;
         }
+    }
+
+    void expect_in(const Deadline& patience, const std::string& text) {
+        if (patience.passed()) throw channel_.died("the rig reports DMA, but did not answer in time: '" + text + "'");
     }
 
     void read_head() {
