@@ -65,7 +65,8 @@ std::vector<fs::path> files(const Yaml& top, const char* key, const fs::path& di
 /// A word that is the name of a file fixtures/FOLDER/NAME.EXTENSION.
 std::string fixture(const Yaml& node, const char* folder, const char* extension, const char* what) {
     const std::string name = node.text();
-    if (name.find('/') != std::string::npos || !fs::is_regular_file(fixtures_dir() / folder / (name + extension)))
+    if (name.find('/') != std::string::npos ||
+        !fs::is_regular_file(fixtures_dir() / folder / (name + extension)))
         node.fail(what);
     return name;
 }
@@ -74,7 +75,8 @@ CaughtBy caught_by(const Yaml& node) {
     node.keys({"scenario", "rig", "rule"});
     const Yaml rule = node.at("rule");
     const auto known = rules();
-    if (std::ranges::find(known, rule.text(), &RuleInfo::id) == known.end()) rule.fail("a rule of the checker");
+    if (std::ranges::find(known, rule.text(), &RuleInfo::id) == known.end())
+        rule.fail("a rule of the checker");
     return {fixture(node.at("scenario"), "scenarios", ".scn", "the name of a scenario in fixtures/scenarios"),
             fixture(node.at("rig"), "rigs", ".yaml", "the name of a rig in fixtures/rigs"), rule.text()};
 }

@@ -22,8 +22,8 @@ struct KernelDefinition {
     std::vector<CaughtBy> caught_by;  ///< of a mutant; empty if nobody has said so
 };
 
-/// Finds "6.12" in fixtures/kernels or its folder mutants, or takes the path of a .yaml file. Throws TextError with
-/// file:line:column.
+/// Finds "6.12" in fixtures/kernels or its folder mutants, or takes the path of a .yaml file. Throws
+/// TextError with file:line:column.
 [[nodiscard]] KernelDefinition load_kernel_definition(const std::string& name_or_path);
 /// The same from a text. What it names must lie beside `path`.
 [[nodiscard]] KernelDefinition read_kernel_definition(std::istream& in, const std::filesystem::path& path);

@@ -75,13 +75,20 @@ TEST_F(KernelDefinitionTest, SaysWhatIsWrongWithWhatMustCatchAMutant) {
     const auto told = [this](const std::string& entry) {
         return error("title: t\nbase: \"6.12\"\ncaught-by:\n  - " + entry + "\n");
     };
-    EXPECT_THAT(told("{ scenario: none, rig: edu-pair-vtd, rule: landing }"), StartsWith("k.yaml:4:17: found 'none'"));
-    EXPECT_THAT(told("{ scenario: ../rigs/sim, rig: edu-pair-vtd, rule: landing }"), StartsWith("k.yaml:4:17"));
-    EXPECT_THAT(told("{ scenario: unmap-basic, rig: none, rule: landing }"), StartsWith("k.yaml:4:35: found 'none'"));
-    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd, rule: none }"), StartsWith("k.yaml:4:55: found 'none'"));
-    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd }"), StartsWith("k.yaml:4:5: expected a key 'rule'"));
-    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd, rule: landing, why: x }"), StartsWith("k.yaml:4:64"));
-    EXPECT_THAT(error("title: t\nbase: \"6.12\"\ncaught-by: landing\n"), StartsWith("k.yaml:3:12: found 'landing'"));
+    EXPECT_THAT(told("{ scenario: none, rig: edu-pair-vtd, rule: landing }"),
+                StartsWith("k.yaml:4:17: found 'none'"));
+    EXPECT_THAT(told("{ scenario: ../rigs/sim, rig: edu-pair-vtd, rule: landing }"),
+                StartsWith("k.yaml:4:17"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: none, rule: landing }"),
+                StartsWith("k.yaml:4:35: found 'none'"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd, rule: none }"),
+                StartsWith("k.yaml:4:55: found 'none'"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd }"),
+                StartsWith("k.yaml:4:5: expected a key 'rule'"));
+    EXPECT_THAT(told("{ scenario: unmap-basic, rig: edu-pair-vtd, rule: landing, why: x }"),
+                StartsWith("k.yaml:4:64"));
+    EXPECT_THAT(error("title: t\nbase: \"6.12\"\ncaught-by: landing\n"),
+                StartsWith("k.yaml:3:12: found 'landing'"));
     EXPECT_THAT(error("title: t\npackage: p\nsuite: s\ncaught-by: []\n"), StartsWith("k.yaml:4:12"));
 }
 
