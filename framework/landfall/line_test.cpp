@@ -199,7 +199,7 @@ constexpr Mistake kMistakes[] = {
     {"@1 ! stray p1 => ok", 15, "=>", "no outcome here"},
     {"@1 ! stray guest p1", 18, "p1", "an IOVA range"},
     {"@1 ! stray guest 0x1000+64 \"slab\"", 28, "\"slab\"", "'seq'"},
-    {"@1 ! stray guest 0x1000+64 seq 7", 33, "end of line", "a text in double quotes"},
+    {"@1 ! stray guest 0x1000+64 seq 7", 33, "end of line", "a quoted text"},
     {"witness all", 9, "all", "end of the line"},
     {"@1 ! dma a write 0x0+64", 24, "end of line", "the outcome"},
     {"rig edu-pair", 5, "edu-pair", "a text in double quotes"},

@@ -206,6 +206,21 @@ class GenerateOptions:
     def most_steps(self) -> int:
         """About; the objects a scenario begins with come on top."""
 
+class GuestPlace:
+    """Memory of the machine that is not the lab's."""
+    @property
+    def address(self) -> int:
+        """Guest-physical."""
+    @property
+    def length(self) -> int:
+        """Bytes."""
+    @property
+    def seq(self) -> int:
+        """Number of the stamps that were found in it."""
+    @property
+    def use(self) -> str:
+        """What it was in use for."""
+
 class Halt:
     """Ends a pump."""
     @property
@@ -320,7 +335,7 @@ class Line:
     @property
     def observed(self) -> Optional[Union[Answer, Landing, Sighting, Unmet, Broken]]: ...
     @property
-    def step(self) -> Optional[Union[Require, Buffer, Ioas, Hwpt, Map, IoasCopy, Unmap, Attach, Detach, Destroy, DeviceControl, Ranges, Allow, Option, Dma, Start, Wait, Pump, Halt, View, Sleep]]: ...
+    def step(self) -> Optional[Union[Require, Buffer, Ioas, Hwpt, Map, IoasCopy, Unmap, Attach, Detach, Destroy, DeviceControl, Ranges, Allow, Option, Dma, Start, Wait, Pump, Halt, View, Sleep, Witness]]: ...
     @property
     def when(self) -> Optional[Interval]: ...
 
@@ -527,9 +542,9 @@ class Start:
     def request(self) -> DmaRequest: ...
 
 class StrayEvent:
-    """Bytes that changed and no known DMA wrote."""
+    """Bytes of the lab that no known DMA wrote, or bytes of DMA elsewhere."""
     @property
-    def place(self) -> BufferSlice: ...
+    def place(self) -> Union[BufferSlice, GuestPlace]: ...
 
 class TextFact:
     """Anything else worth knowing: rig, kernel, iommu, feature."""
@@ -648,6 +663,9 @@ class Wait:
     """Sees a started DMA through."""
     @property
     def device(self) -> str: ...
+
+class Witness:
+    """Has all memory of the machine searched for what DMA left outside the lab's pages."""
 
 class _RigHandle:
     """A running machine."""

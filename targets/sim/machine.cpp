@@ -95,7 +95,7 @@ Task<Machine::Reached> Machine::go_on(Device& device, Iova iova, Access access, 
 }
 
 void Machine::leave_elsewhere(const Reached& reached, Iova iova, std::uint64_t length, std::uint64_t sequence) {
-    if (!reached.ok || reached.place) return;
+    if (!reached.ok || memory_.owns(reached.frame)) return;
     scheduler_.touch(Touch::Kind::write, all_memory());
     const GuestAddress at{reached.frame * kPageSize + iova.value % kPageSize};
     elsewhere_[at] = {{at, length}, sequence, "nobody's"};

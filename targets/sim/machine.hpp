@@ -86,7 +86,7 @@ class Machine {
     };
     struct Reached {
         bool ok = false;
-        std::optional<Span> place;  ///< nullopt: memory that is nobody's
+        std::optional<Span> place;  ///< nullopt: memory nobody looks at
         Frame frame = 0;
     };
     [[nodiscard]] Task<Reached> go_on(Device& device, Iova iova, Access access, Reached before);

@@ -16,12 +16,17 @@ const Block* Memory::find(std::string_view name) const {
     return it == blocks_.end() ? nullptr : &*it;
 }
 
-std::optional<Span> Memory::at(Frame frame, std::uint64_t offset) const {
+const Block* Memory::block_of(Frame frame) const {
     const auto behind = std::ranges::upper_bound(blocks_, frame, {}, &Block::first);
-    if (behind == blocks_.begin()) return std::nullopt;
+    if (behind == blocks_.begin()) return nullptr;
     const auto& block = *std::prev(behind);
-    if (frame - block.first >= block.pages() || block.name.empty()) return std::nullopt;
-    return Span{&block, (frame - block.first) * kPageSize + offset};
+    return frame - block.first < block.pages() ? &block : nullptr;
+}
+
+std::optional<Span> Memory::at(Frame frame, std::uint64_t offset) const {
+    const auto* block = block_of(frame);
+    if (block == nullptr || block->name.empty()) return std::nullopt;
+    return Span{block, (frame - block->first) * kPageSize + offset};
 }
 
 void Track::add(std::uint64_t length, const std::optional<Span>& place) {

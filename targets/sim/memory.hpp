@@ -31,10 +31,13 @@ class Memory {
     /// `huge`: aligned to 2 MiB. The block stays where it is.
     const Block& add(const Buffer& buffer);
     [[nodiscard]] const Block* find(std::string_view name) const;
-    /// What owns a physical address; no block: nothing of the lab's.
+    /// What owns a physical address; no block: nothing of the lab's that somebody looks at.
     [[nodiscard]] std::optional<Span> at(Frame frame, std::uint64_t offset) const;
+    /// It is a page of the lab's, whether somebody looks at it or not.
+    [[nodiscard]] bool owns(Frame frame) const { return block_of(frame) != nullptr; }
 
   private:
+    [[nodiscard]] const Block* block_of(Frame frame) const;
     // Where IOVAs of scenarios usually lie, so that a DMA that is not translated meets somebody's page.
     Frame next_ = 0x1f3;
     std::deque<Block> blocks_;  ///< ascending
