@@ -472,6 +472,7 @@ class Generator {
             draft_.add(View{d.name});
             draft_.add(Dma{request(d, aim(d))});
         }
+        if (has("witness") && rarely(8)) draft_.add(Witness{});  // as every run ends with one, few need it
     }
 
     [[nodiscard]] std::vector<Line> with_requirements() {
@@ -485,6 +486,7 @@ class Generator {
                 c != nullptr && c->verb == Control::reset)
                 features.insert("reset");
             if (std::get_if<Hwpt>(line.step()) != nullptr) features.insert("hwpt");
+            if (std::get_if<Witness>(line.step()) != nullptr) features.insert("witness");
         }
         std::vector<Line> out;
         const auto require = [&](Require::Kind kind, std::vector<std::string> names) {

@@ -186,7 +186,7 @@ class FaultInfo:
 
 class GenerateOptions:
     """What a generated scenario may be made of."""
-    def __init__(self, *, groups: list[list[str]] = [['a', 'b'], ['c']], features: list[str] = ['map-file', 'huge-buffers', 'reset'], most_steps: int = 40, lanes: bool = True, background: bool = True, copies_beside: bool = True) -> None: ...
+    def __init__(self, *, groups: list[list[str]] = [['a', 'b'], ['c']], features: list[str] = ['hwpt', 'map-file', 'huge-buffers', 'reset', 'witness'], most_steps: int = 40, lanes: bool = True, background: bool = True, copies_beside: bool = True) -> None: ...
     @property
     def background(self) -> bool:
         """start/wait and pump/halt around other steps."""
