@@ -139,6 +139,13 @@ def test_refusals_leave_nothing_behind(tmp_path):
     assert tempfile.gettempdir()
 
 
+def test_a_trace_whose_needs_were_not_met_is_a_skip_beside_one_that_passed(tmp_path):
+    for name, text in (("unmet", "require feature no-such-thing\n"), ("met", "ioas one\n")):
+        run("run", write(tmp_path / f"{name}.scn", text), "-o", str(tmp_path))
+    met, unmet = str(tmp_path / "met.trace"), str(tmp_path / "unmet.trace")
+    assert [run("check", *t).returncode for t in ((met,), (unmet,), (met, unmet))] == [0, 4, 0]
+
+
 def test_fuzz_keeps_every_trace_it_judged(tmp_path):
     kept = tmp_path / "kept"
     done = run("fuzz", "--count", "3", "--seed", "7", "--traces", str(kept), "-q")

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "commands/commands.hpp"
+#include "commands/results.hpp"
 #include "landfall/divergence.hpp"
 #include "landfall/model.hpp"
 #include "landfall/report.hpp"
@@ -35,16 +36,6 @@ Verdict judge(const std::string& path, const CheckOptions& options, Trace* keep)
     return checker.finish(cut);
 }
 
-// A violation outweighs a trace that proves nothing, and that an unmet requirement.
-int weight(ExitStatus status) {
-    switch (status) {
-        case ExitStatus::violation: return 3;
-        case ExitStatus::inconclusive: return 2;
-        case ExitStatus::unmet: return 1;
-        default: return 0;
-    }
-}
-
 // Where a second model parts from the first, whose verdict counts.
 ExitStatus compare(const std::string& path, const CheckOptions& options, const std::string& other) {
     Trace trace{path, {}, false};
@@ -70,11 +61,11 @@ ExitStatus judge_and_print(const std::string& path, const Arguments& a) {
 }
 
 ExitStatus check_all(const Arguments& a) {
-    auto worst = ExitStatus::pass;
+    auto worst = ExitStatus::unmet;
     for (const auto& path : a.traces) {
         const auto status =
             a.models.size() == 2 ? compare(path, a.check, a.models[1]) : judge_and_print(path, a);
-        worst = std::max(worst, status, [](auto x, auto y) { return weight(x) < weight(y); });
+        worst = graver(worst, status);
     }
     return worst;
 }
