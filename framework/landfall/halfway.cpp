@@ -85,6 +85,10 @@ bool gave_up_domain(const Line& other) {
            (std::holds_alternative<Attach>(*other.step()) || std::holds_alternative<Hwpt>(*other.step()));
 }
 
+bool replaced(const Line& other) {
+    return !failed(other) && std::holds_alternative<Attach>(*other.step());
+}
+
 bool makes_or_ends_domain(const Step& step) {
     return moves_groups(step) || std::holds_alternative<Hwpt>(step) || std::holds_alternative<Destroy>(step);
 }
@@ -106,8 +110,8 @@ bool met_halfway(const Line& line, const Line& other) {
         case EEXIST:
         case ENOSPC: return into != nullptr && gave_up_mapping(other) && *into == *maps_into(*other.step());
         case EINVAL:
-            return gave_up_domain(other) &&
-                   (into != nullptr || sets || std::holds_alternative<Attach>(step));
+            return (gave_up_domain(other) && (into != nullptr || sets || std::holds_alternative<Attach>(step))) ||
+                   (into != nullptr && replaced(other));
         case EFAULT: return makes_or_ends_domain(*other.step()) && into != nullptr;
         case EADDRINUSE:
             return (gave_up_domain(other) && sets) || (gave_up_mapping(other) && std::holds_alternative<Attach>(step));

@@ -16,6 +16,8 @@ namespace landfall {
 ///           for a while (io_pagetable.c:256-323, 971-990)
 ///   EINVAL, EADDRINUSE  a call that meets the reserved ranges, the page table or the group's domain that an ATTACH, or
 ///           HWPT_ALLOC, has for a while and then gives up (iommufd/device.c:677-745, hw_pagetable.c:205-230)
+///   EINVAL  MAP and COPY beside an ATTACH that replaces: both IOAS have its reserved ranges and a page table for a
+///           while, as the old one's go last (iommufd_device_do_replace(), iommufd/device.c)
 ///   EFAULT  MAP beside any call that makes or ends a page table: reserved ranges are let go of before it
 ///           (device.c:775-790)
 [[nodiscard]] bool met_halfway(const Line& line, const Line& other);
