@@ -103,8 +103,10 @@ Lane::Done Lane::wait() {
         if (status != Landing::Status::done) ready_ = engine_->reset();
     }
     // Only now is the device certain to be done with this DMA, whatever it reported.
-    Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, target_.now()}};
+    Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, {}}};
     look(flight, done.landing);
+    // What was found is what another device had left of it by now, so the DMA's time ends here and not before the look.
+    done.when.end = target_.now();
     {
         const std::lock_guard lock(bustle_.mutex);
         std::erase(bustle_.open, flight.sequence);
