@@ -98,12 +98,12 @@ bool Runner::block(std::vector<Line> steps) {
     settle();
     std::map<unsigned, std::vector<Line>> lanes;
     for (auto& line : steps) lanes[line.lane].push_back(std::move(line));
-    std::atomic<std::size_t> missing{lanes.size()};
+    std::atomic<std::ptrdiff_t> missing{std::ssize(lanes)};  // below 0 where the block was called off
     std::atomic<bool> met{true};
     std::exception_ptr trouble;
     const auto run = [&](std::vector<Line>& own) {
         // Not asleep: who has to be woken comes when the first step of another lane is over.
-        for (--missing; missing != 0;) std::this_thread::yield();
+        for (--missing; missing > 0;) std::this_thread::yield();
         try {
             for (auto& step : own)
                 if (!step_of_block(std::move(step))) met = false;
