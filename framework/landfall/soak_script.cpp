@@ -45,7 +45,7 @@ SoakScript::SoakScript(SoakShape shape, std::uint64_t seed) : longest_(shape.lon
 }
 
 std::vector<Line> SoakScript::begin() {
-    std::vector<Line> out;
+    std::vector<Line> out{line_of(Require{Require::Kind::feature, {"hwpt"}})};
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         for (const unsigned space : {0U, 1U}) make_space(out, g, space);
         for (const auto& device : groups_[g].devices) out.push_back(line_of(Attach{device, domain_name(g, 0), false}));

@@ -27,16 +27,10 @@ bool ends_the_run(const Line& line) {
 }
 
 // Runs the scenario's lines; the last one added is the last one that ran.
-void play(Session& session, const Scenario& scenario, const RunOptions& options, Recorder& recorder) {
+void play(Session& session, const Scenario& scenario, bool fail_fast, Recorder& recorder) {
     const auto add = [&](const Line& line) { recorder.add(line); };
-    for (const auto& line : session.head()) add(line);
-    bool over = false;
-    const auto add_step = [&](const Line& line) {
-        add(line);
-        over = over || ends_the_run(line);
-    };
     const std::span<const Line> lines = scenario.lines;
-    for (std::size_t i = 0; i < lines.size() && !over && !(options.fail_fast && recorder.violated());) {
+    for (std::size_t i = 0; i < lines.size() && !recorder.over() && !(fail_fast && recorder.violated());) {
         const auto block = lines.subspan(i, block_length(lines.subspan(i)));
         i += block.size();
         std::vector<Line> steps;
@@ -44,9 +38,8 @@ void play(Session& session, const Scenario& scenario, const RunOptions& options,
             if (line.step() == nullptr) add(line);
             else steps.push_back(line);
         }
-        if (!steps.empty()) session.run(steps, add_step);
+        if (!steps.empty()) session.run(steps, add);
     }
-    session.finish(add);
 }
 
 }  // namespace
@@ -58,6 +51,7 @@ Recorder::Recorder(std::string file, const RunOptions& options) : options_(optio
 void Recorder::add(Line line) {
     line.number = static_cast<unsigned>(result_.trace.lines.size() + 1);
     if (line.when) last_ = std::max(last_, line.when->end);
+    over_ = over_ || ends_the_run(line);
     checker_.feed(line);
     if (options_.on_line) options_.on_line(line);
     result_.trace.lines.push_back(std::move(line));
@@ -76,22 +70,17 @@ Line obituary(const RigDied& death, Nanoseconds when) {
     return line;
 }
 
-RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& options) {
-    const auto devices = scenario.devices();
-    if (const auto name = missing_device(rig.file(), devices); !name.empty()) {
-        RunResult result;
-        result.trace.file = scenario.file;
-        result.verdict.kind = Verdict::Kind::unmet;
-        result.verdict.reason = fmt::format("rig {} has no function named {}", rig.file().name, name);
-        return result;
-    }
+RunResult run_recorded(Rig& rig, const std::string& file, const std::vector<std::string>& devices,
+                       const RunOptions& options, const std::function<void(Session&, Recorder&)>& play) {
     const auto console_before = rig.console().size();
-    Recorder recorder(scenario.file, options);
+    Recorder recorder(file, options);
     recorder.add(fact_line(TextFact{"rig", rig.file().name}));
     std::optional<std::string> last_words;
     try {
         const auto session = rig.session(devices);
-        play(*session, scenario, options, recorder);
+        for (const auto& line : session->head()) recorder.add(line);
+        play(*session, recorder);
+        session->finish([&](const Line& line) { recorder.add(line); });
     } catch (const RigDied& death) {
         recorder.add(obituary(death, recorder.last_time()));
         last_words = death.console();
@@ -102,6 +91,20 @@ RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& opt
     // A rig that died without a word in this run leaves what it said before.
     if (result.console.empty() && last_words) result.console = *last_words;
     return result;
+}
+
+RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& options) {
+    const auto devices = scenario.devices();
+    if (const auto name = missing_device(rig.file(), devices); !name.empty()) {
+        RunResult result;
+        result.trace.file = scenario.file;
+        result.verdict.kind = Verdict::Kind::unmet;
+        result.verdict.reason = fmt::format("rig {} has no function named {}", rig.file().name, name);
+        return result;
+    }
+    return run_recorded(rig, scenario.file, devices, options, [&](Session& session, Recorder& recorder) {
+        play(session, scenario, options.fail_fast, recorder);
+    });
 }
 
 }  // namespace landfall

@@ -29,6 +29,8 @@ class Recorder {
     Recorder(std::string file, const RunOptions& options);
     void add(Line line);
     [[nodiscard]] bool violated() const { return !checker_.violations().empty(); }
+    /// Whether a step came out unmet or broken, so that no later one means anything.
+    [[nodiscard]] bool over() const { return over_; }
     [[nodiscard]] Nanoseconds last_time() const { return last_; }
     /// The verdict on what was added; the trace is given away.
     [[nodiscard]] RunResult finish();
@@ -37,11 +39,17 @@ class Recorder {
     const RunOptions& options_;
     Checker checker_;
     Nanoseconds last_;
+    bool over_ = false;
     RunResult result_;
 };
 
-/// Throws LabError if the rig cannot start the scenario at all. A function the rig does not have makes the scenario
-/// unmet; a rig that dies in the middle leaves what was seen up to there, as a finding if its kernel died.
+/// The frame of every run: names the rig, starts a session on `devices`, and lets `play` run its steps. A rig that dies
+/// meanwhile is the trace's last line: a finding if its kernel died. Throws LabError if the session cannot start.
+[[nodiscard]] RunResult run_recorded(Rig& rig, const std::string& file, const std::vector<std::string>& devices,
+                                     const RunOptions& options,
+                                     const std::function<void(Session&, Recorder&)>& play);
+
+/// A function the rig does not have makes the scenario unmet; everything else is as run_recorded() has it.
 [[nodiscard]] RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& options = {});
 
 /// The line to put into a trace when the rig died: a kernel event if its kernel said so, else a lab event.

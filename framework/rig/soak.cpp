@@ -33,49 +33,31 @@ class Soak {
   private:
     RunResult round(std::uint64_t seed, Clock::time_point end) {
         auto& rig = rig_.get();
-        const auto console_before = rig.console().size();
-        Recorder recorder("<soak>", run_);
-        Line name;
-        name.body = Fact{TextFact{"rig", rig.file().name}};
-        recorder.add(name);
-        bool lost = false;
-        try {
-            const auto session = rig.session({});
-            play(*session, SoakScript({groups_of(rig.file())}, seed), end, recorder);
-        } catch (const RigDied& death) {
-            recorder.add(obituary(death, recorder.last_time()));
-            lost = true;
-        }
-        auto result = recorder.finish();
-        result.rig_lost = lost;
-        result.console = rig.console().substr(console_before);
-        if (lost) rig_.lost();
+        auto result = run_recorded(rig, "<soak>", {}, run_, [&](Session& session, Recorder& recorder) {
+            play(session, SoakScript({groups_of(rig.file())}, seed), end, recorder);
+        });
+        if (result.rig_lost) rig_.lost();
         return result;
     }
 
     void play(Session& session, SoakScript script, Clock::time_point end, Recorder& recorder) {
-        bool over = false;
         const auto take = [&](const Line& line) {
             if (const auto* landing = line.observed ? std::get_if<Landing>(&*line.observed) : nullptr)
                 report_.reached += reached(*landing) ? 1 : 0;
-            over = over || (line.observed && (std::holds_alternative<Unmet>(*line.observed) ||
-                                              std::holds_alternative<Broken>(*line.observed)));
             recorder.add(line);
         };
         const auto run = [&](const std::vector<Line>& lines) {
             for (const auto& line : lines)
-                if (!over) session.run({&line, 1}, take);
+                if (!recorder.over()) session.run({&line, 1}, take);
         };
-        for (const auto& line : session.head()) recorder.add(line);
         run(script.begin());
-        for (std::uint64_t n = 0; !over && Clock::now() < end && !recorder.violated();) {
+        for (std::uint64_t n = 0; !recorder.over() && Clock::now() < end && !recorder.violated();) {
             const auto lines = script.next();
             run(lines);
             n += lines.size();
             if (options_.steps != 0 && n >= options_.steps) break;
         }
         run(script.end());
-        session.finish(take);
     }
 
     void count(std::uint64_t seed, const RunResult& round) {
@@ -85,7 +67,8 @@ class Soak {
         report_.faults += v.faults;
         report_.lost += round.rig_lost ? 1 : 0;
         if (v.kind == Verdict::Kind::violation) ++report_.violating;
-        if (v.kind == Verdict::Kind::inconclusive || v.kind == Verdict::Kind::unmet) ++report_.inconclusive;
+        if (v.kind == Verdict::Kind::inconclusive) ++report_.inconclusive;
+        report_.unmet = report_.unmet || v.kind == Verdict::Kind::unmet;
         if (report_.reason.empty()) report_.reason = v.reason;
         for (const auto& violation : v.violations)
             if (violation.known.empty()) ++report_.by_rule[violation.rule];
@@ -104,6 +87,7 @@ class Soak {
 
 ExitStatus SoakReport::exit_status() const {
     if (violating > 0) return ExitStatus::violation;
+    if (unmet) return ExitStatus::unmet;
     return inconclusive > 0 || dmas == 0 ? ExitStatus::inconclusive : ExitStatus::pass;
 }
 

@@ -28,6 +28,7 @@ struct SoakReport {
     std::uint64_t rounds = 0, steps = 0, dmas = 0, faults = 0;  ///< judged
     std::uint64_t reached = 0;       ///< DMAs of which something landed, or was read
     std::uint64_t violating = 0, inconclusive = 0, lost = 0;    ///< rounds; a rig is lost with its round
+    bool unmet = false;              ///< the rig cannot do what a soak needs; `reason` says what
     std::map<std::string, std::uint64_t> by_rule;               ///< violations that are not known
     std::string reason;                                         ///< of the first round that proved nothing
     std::chrono::duration<double> took{};

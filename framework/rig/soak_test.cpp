@@ -57,5 +57,11 @@ TEST(Soak, GoesOnIfItIsTold) {
     EXPECT_GT(some("sim", {"unmap-without-flush"}, options, 20).violating, 10U);
 }
 
+TEST(Soak, SaysWhatTheRigCannotDo) {
+    SoakReport report;
+    report.unmet = true;
+    EXPECT_EQ(report.exit_status(), ExitStatus::unmet);
+}
+
 }  // namespace
 }  // namespace landfall
