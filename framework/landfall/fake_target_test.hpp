@@ -20,6 +20,7 @@ class FakeTarget final : public Target, private Iommu {
     std::uint32_t granule = 1;  ///< the engine knows it once it was reset
     bool forbidden = false;     ///< the engine must not be reset
     std::atomic<bool> refused{false};
+    std::atomic<std::uint64_t> copies{0};  ///< started
     std::vector<Nanoseconds> resets;
     std::byte* astray = nullptr;  ///< a page that what is not mapped leads to, instead of a fault
     std::vector<Event> to_report;
@@ -62,6 +63,7 @@ class FakeTarget final : public Target, private Iommu {
             return known_ = true;
         }
         void start(const CopyRequest& c) override {
+            ++target_.copies;
             if (target_.engine_dies) return;
             for (std::uint32_t i = 0; i < c.length; i += 8) {
                 const auto* from = target_.translate(c.source + i);

@@ -173,11 +173,19 @@ void Lane::pump(const DmaRequest& request, std::function<void(const Done&)> repo
     failed_ = nullptr;
     pump_ = std::thread([this, request, report = std::move(report)] {
         try {
+            if (!report) return repeat(prepare(request, arena_.next_sequence()));
             for (; !stop_; ++pumped_) report(run(request));
         } catch (...) {
             failed_ = std::current_exception();
         }
     });
+}
+
+void Lane::repeat(const CopyRequest& copy) {
+    for (bring_up(); ready_ && !stop_; ++pumped_) {
+        engine_->start(copy);
+        if (engine_->wait(engine_->limits().limit) != Landing::Status::done) ready_ = engine_->reset();
+    }
 }
 
 void Lane::stop_pump() {

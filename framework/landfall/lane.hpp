@@ -60,7 +60,8 @@ class Lane {
     [[nodiscard]] bool in_flight() const { return flight_.has_value(); }
     [[nodiscard]] Done wait();  ///< only if in_flight()
 
-    /// Repeats the DMA on a thread of its own, `report`ing each, until halt().
+    /// Repeats the DMA on a thread of its own, `report`ing each, until halt(). Without `report` it is the bare engine: nothing
+    /// is stamped or looked for, so that one can see what that costs.
     void pump(const DmaRequest& request, std::function<void(const Done&)> report);
     /// Returns how many DMAs the pump did. Throws what the engine has thrown meanwhile.
     std::uint64_t halt();
@@ -75,6 +76,7 @@ class Lane {
         bool began_alone = false;
     };
     void bring_up();
+    void repeat(const CopyRequest& copy);
     void stop_pump();
     [[nodiscard]] CopyRequest prepare(const DmaRequest& request, std::uint64_t sequence);
     void look(const Flight& flight, Landing& landing);

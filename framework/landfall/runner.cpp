@@ -46,8 +46,8 @@ Line fact_line(Fact fact) {
 
 }  // namespace
 
-Runner::Runner(Target& target, Sink sink, MemoryWitness* witness)
-    : target_(target), sink_(std::move(sink)), witness_(witness), arena_(kStaging.length - kBeaconBytes) {}
+Runner::Runner(Target& target, Sink sink, MemoryWitness* witness, Pumps pumps)
+    : target_(target), sink_(std::move(sink)), witness_(witness), pumps_(pumps), arena_(kStaging.length - kBeaconBytes) {}
 
 Runner::~Runner() = default;
 
@@ -336,6 +336,10 @@ Outcome Runner::wait(const Wait& step, Interval& when) {
 Outcome Runner::pump(const Pump& step) {
     auto& lane = *device(step.request.device).lane;
     if (auto why = lane.refusal(step.request); !why.empty()) return Unmet{std::move(why)};
+    if (pumps_ == Pumps::bare) {
+        lane.pump(step.request, {});
+        return ok();
+    }
     lane.pump(step.request, [this, request = step.request](const Lane::Done& done) {
         auto line = timed(DmaEvent{request}, done.when.end);
         line.when = done.when;

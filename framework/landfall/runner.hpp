@@ -24,8 +24,10 @@ class Runner {
 
     using Sink = std::function<void(const Line&)>;
     /// `sink` is called for events and for the steps of blocks, from any thread, never two at a time. `witness` outlives
-    /// it; nullptr: there is none, and what lands outside the lab's memory is not seen.
-    Runner(Target& target, Sink sink, MemoryWitness* witness = nullptr);
+    /// it; nullptr: there is none, and what lands outside the lab's memory is not seen. `pumps`: whether each of their DMAs
+    /// is looked for and reported, or only how many there were.
+    enum class Pumps { reported, bare };
+    Runner(Target& target, Sink sink, MemoryWitness* witness = nullptr, Pumps pumps = Pumps::reported);
     ~Runner();
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
@@ -85,6 +87,7 @@ class Runner {
     Target& target_;
     Sink sink_;
     MemoryWitness* witness_;
+    Pumps pumps_;
     std::set<std::pair<GuestAddress, std::uint64_t>> told_;  ///< where such bytes were found, and their sequence
     std::mutex sink_mutex_;
     Arena arena_;

@@ -152,6 +152,18 @@ TEST_F(RunnerTest, PumpReportsEveryDmaAndHaltCountsThem) {
     EXPECT_EQ(events_.size(), count);
     for (const auto& e : events_) EXPECT_THAT(print(e), HasSubstr("lands p1[0x0+64]"));
 }
+TEST(RunnerBarePumps, OnlyCount) {
+    FakeTarget target;
+    std::vector<Line> events;
+    Runner runner(target, [&](const Line& line) { events.push_back(line); }, nullptr, Runner::Pumps::bare);
+    (void)runner.begin();
+    for (const auto& line : Scenario::parse(kOneAttached).lines) (void)runner.step(line);
+    (void)runner.step(parse_line("pump a write 0x200000+64", "t", 1));
+    while (target.copies < 3) std::this_thread::yield();
+    const auto halted = runner.step(parse_line("halt a", "t", 1));
+    EXPECT_EQ(std::get<Answer>(*halted.observed).value, target.copies.load());
+    EXPECT_THAT(events, IsEmpty());
+}
 TEST_F(RunnerTest, BytesNobodyWroteAreReportedAtTheEnd) {
     run(with("dma a write 0x200000+64"));
     std::memset(target_.translate(Iova{0x200800}), 0x55, 16);

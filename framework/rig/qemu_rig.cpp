@@ -96,7 +96,7 @@ std::string QemuRig::console() const {
 std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& devices) {
     if (channel_.broken())
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
-    std::string command = "exec witness";
+    std::string command = bare_pumps_ ? "exec witness bare-pumps" : "exec witness";
     for (const RigFunction& f : chosen_functions(file_, devices)) {
         command += " " + device_argument(f);
     }

@@ -27,6 +27,8 @@ class QemuRig final : public Rig {
     [[nodiscard]] const RigFile& file() const override { return file_; }
     [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override;
     [[nodiscard]] std::string console() const override;
+    /// Whether DMA of pumps is only counted in the sessions that start from now on.
+    void bare_pumps(bool bare) { bare_pumps_ = bare; }
 
     /// A shell in the guest, with `in` and `out` as its terminal, until it ends or kEscape comes from `in`.
     /// Returns its exit status, 0 for the latter. Throws RigDied.
@@ -41,6 +43,7 @@ class QemuRig final : public Rig {
 
     RigFile file_;
     std::chrono::milliseconds step_limit_;
+    bool bare_pumps_ = false;
     GuestMemory memory_;
     mutable Console console_;  ///< reading what is there already changes nothing a caller sees
     Channel channel_;

@@ -16,6 +16,7 @@ void add_faults(CLI::App& app, ExitStatus& status);
 void add_generate(CLI::App& app, ExitStatus& status);
 void add_fuzz(CLI::App& app, ExitStatus& status);
 void add_soak(CLI::App& app, ExitStatus& status);
+void add_speed(CLI::App& app, ExitStatus& status);
 void add_shrink(CLI::App& app, ExitStatus& status);
 void add_exec(CLI::App& app, ExitStatus& status);
 void add_topology(CLI::App& app, ExitStatus& status);

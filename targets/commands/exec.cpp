@@ -1,8 +1,10 @@
 // `landfall exec`: the one program on a rig. Steps on stdin, trace on stdout, log on stderr.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <mutex>
 #include <utility>
 
 #include "commands/commands.hpp"
@@ -17,20 +19,37 @@
 namespace landfall {
 namespace {
 
-void put(std::string text) {
-    text += '\n';
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-}
+// The trace goes to stdout. DMAs come by the thousand, and over a wire each write costs more than the line: they wait for
+// company, but not for long, and not where anything else is to be told.
+class Output {
+  public:
+    Output() { std::setvbuf(stdout, nullptr, _IOFBF, kBytes); }
 
-void put(const Line& line) { put(print(line)); }
+    void put(std::string text, bool may_wait = false) {
+        text += '\n';
+        const std::lock_guard lock(mutex_);
+        std::fwrite(text.data(), 1, text.size(), stdout);
+        const auto now = std::chrono::steady_clock::now();
+        if (may_wait && now < flushed_ + kWait) return;
+        std::fflush(stdout);
+        flushed_ = now;
+    }
+    void put(const Line& line) {
+        put(print(line), line.event() != nullptr && std::holds_alternative<DmaEvent>(*line.event()));
+    }
+    void put_lab_event(const std::string& why) {
+        Line line;
+        line.when = Interval{};
+        line.body = Event{LabEvent{why}};
+        put(line);
+    }
 
-void put_lab_event(const std::string& why) {
-    Line line;
-    line.when = Interval{};
-    line.body = Event{LabEvent{why}};
-    put(line);
-}
+  private:
+    static constexpr std::size_t kBytes = 1U << 16;
+    static constexpr std::chrono::milliseconds kWait{5};
+    std::mutex mutex_;
+    std::chrono::steady_clock::time_point flushed_;
+};
 
 // Hands the functions back to their drivers when this process is gone, however it went. Taken while there is only one
 // thread, so the keeper may use the whole library.
@@ -67,11 +86,11 @@ std::vector<NamedDevice> parse_devices(const std::vector<std::string>& arguments
 
 // Who sees all memory is at the other end of our lines, if anybody is. After a step that was not met its `end` is still
 // to be read; nothing else may come before the answer.
-std::unique_ptr<GuestWitness> find_witness(bool wanted, LineReader& reader) {
+std::unique_ptr<GuestWitness> find_witness(bool wanted, LineReader& reader, Output& output) {
     if (!wanted) return nullptr;
     try {
-        return std::make_unique<GuestWitness>([&reader](const std::vector<std::string>& question) {
-            for (const auto& line : question) put(line);
+        return std::make_unique<GuestWitness>([&](const std::vector<std::string>& question) {
+            for (const auto& line : question) output.put(line);
             std::string answer;
             while (reader.next(answer))
                 if (answer != "end") return answer;
@@ -85,7 +104,7 @@ std::unique_ptr<GuestWitness> find_witness(bool wanted, LineReader& reader) {
 
 // Runs lines as they come until `end` or the end of the input. A block of lanes begins to run when it is known to be
 // complete: with the next step that is in no lane, or with `go`.
-void serve(Runner& runner, LineReader& reader) {
+void serve(Runner& runner, LineReader& reader, Output& output) {
     Validator validator("<stdin>");
     std::vector<Line> block;
     const auto run_block = [&] { return block.empty() || runner.block(std::exchange(block, {})); };
@@ -97,7 +116,7 @@ void serve(Runner& runner, LineReader& reader) {
         }
         auto line = as_scenario(parse_line(text, "<stdin>", reader.number()));
         if (line.step() == nullptr) {
-            if (!line.comment.empty()) put(line);
+            if (!line.comment.empty()) output.put(line);
             continue;
         }
         validator.step(line, text);
@@ -107,30 +126,37 @@ void serve(Runner& runner, LineReader& reader) {
         }
         if (!run_block()) return;
         line = runner.step(std::move(line));
-        put(line);
+        output.put(line);
         if (std::holds_alternative<Unmet>(*line.observed)) return;
     }
     run_block();
 }
 
-ExitStatus exec(const std::vector<std::string>& arguments, bool wants_witness) {
+struct Arguments {
+    std::vector<std::string> devices;
+    bool witness = false, bare_pumps = false;
+};
+
+ExitStatus exec(const Arguments& arguments) {
+    Output output;
     try {
-        auto devices = parse_devices(arguments);
+        auto devices = parse_devices(arguments.devices);
         // A disk somebody uses is not even taken from its driver.
         for (const auto& d : devices) check_scratch(d);
         const Loan loan(devices);
         for (std::size_t i = 0; i < devices.size(); ++i) devices[i].node = loan.node(i);
         LinuxTarget target(std::move(devices));
         LineReader reader(std::cin, "<stdin>");
-        const auto witness = find_witness(wants_witness, reader);
-        Runner runner(target, [](const Line& line) { put(line); }, witness.get());
-        for (const auto& line : runner.begin()) put(line);
-        serve(runner, reader);
-        for (const auto& line : runner.finish()) put(line);
+        const auto witness = find_witness(arguments.witness, reader, output);
+        Runner runner(target, [&](const Line& line) { output.put(line); }, witness.get(),
+                      arguments.bare_pumps ? Runner::Pumps::bare : Runner::Pumps::reported);
+        for (const auto& line : runner.begin()) output.put(line);
+        serve(runner, reader, output);
+        for (const auto& line : runner.finish()) output.put(line);
         return ExitStatus::pass;
     } catch (const std::exception& e) {
         // On stdout as well: over a wire the other side sees nothing else.
-        put_lab_event(e.what());
+        output.put_lab_event(e.what());
         throw;
     }
 }
@@ -139,15 +165,17 @@ ExitStatus exec(const std::vector<std::string>& arguments, bool wants_witness) {
 
 void add_exec(CLI::App& app, ExitStatus& status) {
     auto* command = app.add_subcommand("exec", "run steps from stdin on this machine, write the trace to stdout");
-    const auto devices = std::make_shared<std::vector<std::string>>();
-    const auto witness = std::make_shared<bool>(false);
+    const auto arguments = std::make_shared<Arguments>();
     command
-        ->add_option("--device", *devices,
+        ->add_option("--device", arguments->devices,
                      "a function to bind, and its name in the scenario: NAME=BDF; NAME=BDF,scratch if what it stores "
                      "may be overwritten")
         ->required();
-    command->add_flag("--witness", *witness, "who gives the steps sees all memory of this machine: ask where DMA went");
-    command->callback([devices, witness, &status] { status = exec(*devices, *witness); });
+    command->add_flag("--witness", arguments->witness,
+                      "who gives the steps sees all memory of this machine: ask where DMA went");
+    command->add_flag("--bare-pumps", arguments->bare_pumps,
+                      "pumps only count: nobody looks where their DMA lands (landfall speed compares)");
+    command->callback([arguments, &status] { status = exec(*arguments); });
 }
 
 }  // namespace landfall

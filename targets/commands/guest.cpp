@@ -114,7 +114,7 @@ int run(const std::string& program, std::vector<std::string> words,
 int exec(std::istream& arguments, int port) {
     std::vector<std::string> words{"landfall", "exec"};
     for (std::string word; arguments >> word;) {
-        if (word == "witness") words.emplace_back("--witness");
+        if (word == "witness" || word == "bare-pumps") words.push_back("--" + word);
         else words.insert(words.end(), {"--device", word});
     }
     return run("/init", words, [port] {
