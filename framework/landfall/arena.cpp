@@ -179,23 +179,58 @@ std::vector<Segment> Arena::segments(const Marks& marks) {
         while (end < marks.size() && marks[end].block == head.block &&
                (head.block == nullptr || marks[end].word == head.word + (end - i)))
             ++end;
-        const auto length = (end - i) * kWord;
+        const auto count = end - i;
         i = end;
-        if (head.block == nullptr) {
-            out.push_back({std::nullopt, length});
-            continue;
-        }
-        const auto at = head.word * kWord;
-        const auto& b = *head.block;
-        if (at < b.skew || at + length > b.skew + b.size) {
-            out.push_back({BufferSlice{b.name + std::string(kWholePages), BufferSlice::Span{at, length}}, length});
-        } else if (at == b.skew && length == b.size) {
-            out.push_back({BufferSlice{b.name, std::nullopt}, 0});
-        } else {
-            out.push_back({BufferSlice{b.name, BufferSlice::Span{at - b.skew, length}}, length});
-        }
+        out.push_back(head.block == nullptr ? Segment{std::nullopt, count * kWord} : segment(*head.block, head.word, count));
     }
     if (out.size() == 1 && !out[0].place) out[0].length = 0;
+    return out;
+}
+
+Segment Arena::segment(const Block& b, std::uint64_t word, std::uint64_t count) {
+    const auto at = word * kWord, length = count * kWord;
+    if (at < b.skew || at + length > b.skew + b.size)
+        return {BufferSlice{b.name + std::string(kWholePages), BufferSlice::Span{at, length}}, length};
+    if (at == b.skew && length == b.size) return {BufferSlice{b.name, std::nullopt}, 0};
+    return {BufferSlice{b.name, BufferSlice::Span{at - b.skew, length}}, length};
+}
+
+// The place of a piece within a page, if its words stand there in order and no other page has the first of them.
+std::optional<Arena::Hit> Arena::only_place(std::span<const Veiled> words, std::uint64_t page_word) const {
+    std::optional<Hit> found;
+    for (const auto& b : blocks_)
+        for (auto at = page_word; at < b->words(); at += kWordsPerPage) {
+            if (b->load(at) != words[0]) continue;
+            if (found) return std::nullopt;
+            found = Hit{b.get(), at};
+        }
+    for (std::uint64_t i = 1; found && i < words.size(); ++i)
+        if (found->block->load(found->word + i) != words[i]) return std::nullopt;
+    return found;
+}
+
+std::optional<std::vector<Segment>> Arena::landed_whole(const Content& words, Iova iova) {
+    struct Piece {
+        Hit hit;
+        std::uint64_t first, count;
+    };
+    std::vector<Piece> pieces;
+    for (std::uint64_t first = 0, count = 0; first < words.size(); first += count) {
+        const auto page_word = (iova.value / kWord + first) % kWordsPerPage;
+        count = std::min<std::uint64_t>(words.size() - first, kWordsPerPage - page_word);
+        const auto hit = only_place(std::span(words).subspan(first, count), page_word);
+        if (!hit) return std::nullopt;
+        pieces.push_back({*hit, first, count});
+    }
+    std::vector<Segment> out;
+    for (std::size_t i = 0; i < pieces.size();) {
+        auto [hit, first, count] = pieces[i];
+        for (++i; i < pieces.size() && pieces[i].hit.block == hit.block && pieces[i].hit.word == hit.word + count; ++i)
+            count += pieces[i].count;
+        std::ranges::copy(std::span(words).subspan(first, count),
+                          hit.block->shadow.begin() + static_cast<std::ptrdiff_t>(hit.word));
+        out.push_back(segment(*hit.block, hit.word, count));
+    }
     return out;
 }
 
@@ -216,8 +251,9 @@ void Arena::accept(const Marks& marks, const Content& carried) {
 
 Arena::Found Arena::landed(const Content& words, Iova iova, const Changes& changes) {
     std::atomic_thread_fence(std::memory_order_acquire);
-    Marks marks(words.size()), second(words.size());
     const std::lock_guard lock(mutex_);
+    if (auto places = landed_whole(words, iova)) return {std::move(*places), {}};
+    Marks marks(words.size()), second(words.size());
     for (std::uint64_t first = 0; first < words.size();) {
         const auto page_word = (iova.value / kWord + first) % kWordsPerPage;
         const auto count = std::min<std::uint64_t>(words.size() - first, kWordsPerPage - page_word);

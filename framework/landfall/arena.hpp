@@ -102,9 +102,13 @@ class Arena {
     [[nodiscard]] Block* find(std::string_view name) const;
     [[nodiscard]] Block& block(std::string_view name) const;
     [[nodiscard]] Words words_at(const BufferSlice& slice) const;
+    /// Where a DMA's words stand if each of its pages has one whole place, as nearly all have; else nullopt.
+    [[nodiscard]] std::optional<std::vector<Segment>> landed_whole(const Content& words, Iova iova);
+    [[nodiscard]] std::optional<Hit> only_place(std::span<const Veiled> words, std::uint64_t page_word) const;
     void mark_page(Marks& marks, Marks& second, const Content& words, std::uint64_t first,
                    std::uint64_t count, std::uint64_t page_word, const Changes& changes) const;
     [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
+    [[nodiscard]] static Segment segment(const Block& b, std::uint64_t word, std::uint64_t count);
     void accept(const Marks& marks, const Content& carried);
     /// Of a stamp that was given out; 0 for any other word.
     [[nodiscard]] std::uint64_t sequence_of(Veiled word) const;

@@ -8,19 +8,16 @@ namespace landfall {
 namespace {
 
 constexpr std::uint64_t kWord = sizeof(std::uint64_t);
-constexpr std::uint64_t kNumbers = (1ULL << StampKey::kMarkShift) - 1;
-constexpr unsigned kHalf = StampKey::kMarkShift / 2;  // so that x ^= x >> kHalf undoes itself
-
-// Odd, so they have inverses modulo 2^52. The first two are those of splitmix64 (Steele, Lea, Flood 2014).
-constexpr std::uint64_t kFirst = 0xbf58476d1ce4e5b9U, kSecond = 0x94d049bb133111ebU;
 
 constexpr std::uint64_t inverse(std::uint64_t odd) {
     std::uint64_t x = odd;  // right in 3 bits; each round doubles them (Newton)
     for (int i = 0; i < 5; ++i) x *= 2 - odd * x;
     return x;
 }
+constexpr std::uint64_t kFirst = StampKey::kFirst, kSecond = StampKey::kSecond, kNumbers = StampKey::kNumbers;
 constexpr std::uint64_t kFirstBack = inverse(kFirst), kSecondBack = inverse(kSecond);
 static_assert(kFirst * kFirstBack == 1 && kSecond * kSecondBack == 1);
+constexpr unsigned kHalf = StampKey::kHalf;
 
 std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 30U)) * kFirst;
@@ -35,14 +32,6 @@ StampKey::StampKey(std::uint64_t nonce)
 
 StampKey StampKey::fresh() {
     return StampKey(static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()));
-}
-
-// Two rounds, each with half of the key: numbers of another run come out as anything, not as other numbers in a row.
-std::uint64_t StampKey::stamp(Number number) const {
-    auto x = ((number.sequence << kIndexBits) + number.index) & kNumbers;
-    x = ((x ^ first_) * kFirst) & kNumbers;
-    x = (x ^ x >> kHalf ^ second_) * kSecond & kNumbers;
-    return (x ^ x >> kHalf) | kMark << kMarkShift;
 }
 
 std::optional<StampKey::Number> StampKey::read(std::uint64_t word) const {

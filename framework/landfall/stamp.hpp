@@ -18,6 +18,10 @@ class StampKey {
     static constexpr unsigned kMarkShift = 52;
     static constexpr std::uint64_t kMark = 0xb7d;  ///< in the high bits: no address, no text, no small number
     static constexpr unsigned kIndexBits = 22, kSequenceBits = kMarkShift - kIndexBits;
+    static constexpr std::uint64_t kNumbers = (1ULL << kMarkShift) - 1;
+    static constexpr unsigned kHalf = kMarkShift / 2;  ///< so that x ^= x >> kHalf undoes itself
+    /// Odd, so they have inverses modulo 2^52: those of splitmix64 (Steele, Lea, Flood 2014).
+    static constexpr std::uint64_t kFirst = 0xbf58476d1ce4e5b9U, kSecond = 0x94d049bb133111ebU;
 
     explicit StampKey(std::uint64_t nonce);
     /// A key no other run in this machine has had: from the clock, which never stands still between two of them.
@@ -28,8 +32,14 @@ class StampKey {
         std::uint64_t sequence = 0, index = 0;
         bool operator==(const Number&) const = default;
     };
-    /// An index past 22 bits runs on into the sequences behind, which are the caller's to keep free.
-    [[nodiscard]] std::uint64_t stamp(Number number) const;
+    /// An index past 22 bits runs on into the sequences behind, which are the caller's to keep free. Two rounds, each with
+    /// half of the key: numbers of another run come out as anything, not as other numbers in a row.
+    [[nodiscard]] std::uint64_t stamp(Number number) const {
+        auto x = ((number.sequence << kIndexBits) + number.index) & kNumbers;
+        x = ((x ^ first_) * kFirst) & kNumbers;
+        x = (x ^ x >> kHalf ^ second_) * kSecond & kNumbers;
+        return (x ^ x >> kHalf) | kMark << kMarkShift;
+    }
     /// nullopt if the word bears no mark. A word with one may still be anything, so ask who gave that number out.
     [[nodiscard]] std::optional<Number> read(std::uint64_t word) const;
 
