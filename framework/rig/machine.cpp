@@ -9,15 +9,16 @@ namespace landfall {
 namespace {
 
 // intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind, EPERM) unless
-// iommufd.allow_unsafe_interrupts says that it may. virtio-iommu has none.
+// iommufd.allow_unsafe_interrupts says that it may. virtio-iommu has none, and Linux 7.3 turns that of amd-iommu off.
 // amd: with pt=on, the default, QEMU lets the DMA of its own devices past the IOMMU (amdvi_host_dma_iommu()), and
 // check_rig() refuses such a machine. It is a PCI function that QEMU puts into the first free slot.
+constexpr const char* kUnsafeInterrupts = "iommufd.allow_unsafe_interrupts=1";
 constexpr std::array<IommuKind, 5> kIommus{{
     {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off", 1},
     {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on", 1},
     {"vtd-firstlevel", "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on", "intel_iommu=on,sm_on", 1},
-    {"amd", "amd-iommu,intremap=on,pt=off", nullptr, 2},
-    {"virtio", "virtio-iommu-pci,addr=1.0", "iommufd.allow_unsafe_interrupts=1", 2},
+    {"amd", "amd-iommu,intremap=on,pt=off", kUnsafeInterrupts, 2},
+    {"virtio", "virtio-iommu-pci,addr=1.0", kUnsafeInterrupts, 2},
 }};
 
 // edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time. nvme: what is not RAM, as
@@ -81,7 +82,7 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
                                            const std::string& kernel_args) {
     const IommuKind* iommu = find_iommu(rig.iommu);
     std::string append = kKernelArgs;
-    if (iommu->kernel_args != nullptr) append += fmt::format(" {}", iommu->kernel_args);
+    append += fmt::format(" {}", iommu->kernel_args);
     if (!rig.kernel_args.empty()) append += fmt::format(" {}", fmt::join(rig.kernel_args, " "));
     if (!kernel_args.empty()) append += " " + kernel_args;
     // RAM is a file in our memory, so that a witness on this side can look at all of it.

@@ -12,7 +12,7 @@ namespace landfall {
 struct IommuKind {
     const char* label;
     const char* device;       ///< QEMU's -device
-    const char* kernel_args;  ///< what the kernel must be told to use it; nullptr: nothing
+    const char* kernel_args;  ///< what the kernel must be told to use it
     unsigned first_slot;      ///< of the root bus that a rig may use; one below it is the IOMMU's own
 };
 [[nodiscard]] const IommuKind* find_iommu(const std::string& label);
