@@ -21,22 +21,21 @@ std::string first_line(const fs::path& path) {
     return line;
 }
 
-/// Names this boot of the host and this QEMU.
-std::string key(const fs::path& qemu) {
+}  // namespace
+
+std::string emulator_identity(const fs::path& qemu) {
     std::error_code ignored;
     return fmt::format("{} {} {} {}", first_line("/proc/sys/kernel/random/boot_id"), qemu.string(),
                        fs::file_size(qemu, ignored),
                        fs::last_write_time(qemu, ignored).time_since_epoch().count());
 }
 
-}  // namespace
-
 const char* accelerator_str(Accelerator accelerator) {
     return accelerator == Accelerator::kvm ? "kvm" : "tcg";
 }
 
 AcceleratorChoice::AcceleratorChoice(fs::path cache, const fs::path& qemu)
-    : file_(std::move(cache) / "accelerator"), key_(key(qemu)) {
+    : file_(std::move(cache) / "accelerator"), key_(emulator_identity(qemu)) {
     const char* wanted = std::getenv("LANDFALL_ACCEL");
     const std::string_view word = wanted == nullptr ? "" : wanted;
     forced_ = !word.empty();

@@ -7,6 +7,9 @@
 
 namespace landfall {
 
+/// Names this boot of the host and this QEMU: what was measured with them holds while they stay the same.
+[[nodiscard]] std::string emulator_identity(const std::filesystem::path& qemu);
+
 enum class Accelerator { kvm, tcg };
 
 [[nodiscard]] const char* accelerator_str(Accelerator accelerator);

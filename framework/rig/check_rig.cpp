@@ -129,6 +129,7 @@ std::vector<std::string> check_rig(Rig& rig) {
         if (!problem.empty()) out.push_back(std::move(problem));
     }
     session->finish({});
+    if (out.empty()) rig.found_fit();
     return out;
 }
 

@@ -15,8 +15,9 @@ namespace landfall {
 
 class Console {
   public:
-    /// `serial` is the guest's console, `errors` the stderr of what runs it. Either may be missing.
-    Console(Fd serial, Fd errors);
+    /// `serial` is the guest's console, `errors` the stderr of what runs it. Either may be missing. `before` is what the
+    /// guest's console said earlier.
+    Console(Fd serial, Fd errors, std::string before = {});
 
     /// Takes what is there now, without waiting.
     void drain();

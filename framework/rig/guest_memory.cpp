@@ -25,17 +25,35 @@ GuestMemory::GuestMemory(std::uint64_t bytes) : file_(memfd_create("landfall-gue
     view_ = Mapping(static_cast<std::byte*>(at), bytes);
 }
 
-// Looking at a page that was never touched would make one, so holes are left out.
-std::vector<Stamped> GuestMemory::search(const StampSearch& search) const {
-    std::vector<Stamped> out;
+std::vector<GuestRange> GuestMemory::touched() const {
+    std::vector<GuestRange> out;
     const auto size = static_cast<off_t>(view_.bytes().size());
-    for (off_t end = 0; end < size && out.size() < StampSearch::kMost;) {
+    for (off_t end = 0; end < size;) {
         const off_t begin = lseek(file_.get(), end, SEEK_DATA);
         if (begin < 0 && errno == ENXIO) break;  // nothing but a hole is left
         end = begin < 0 ? -1 : lseek(file_.get(), begin, SEEK_HOLE);
-        if (end < 0) throw LabError(fmt::format("a guest's memory cannot be searched: {}", std::strerror(errno)));
-        const auto piece = bytes().subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-        auto found = find_stamps(piece, {static_cast<std::uint64_t>(begin)}, search);
+        if (end < 0) throw LabError(fmt::format("a guest's memory cannot be read: {}", std::strerror(errno)));
+        out.push_back({{static_cast<std::uint64_t>(begin)}, static_cast<std::uint64_t>(end - begin)});
+    }
+    return out;
+}
+
+void GuestMemory::fill(std::uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) throw LabError(fmt::format("a guest's memory cannot be filled: {}", std::strerror(errno)));
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+}
+
+// Looking at a page that was never touched would make one, so holes are left out.
+std::vector<Stamped> GuestMemory::search(const StampSearch& search) const {
+    std::vector<Stamped> out;
+    for (const auto& piece : touched()) {
+        if (out.size() >= StampSearch::kMost) break;
+        auto found = find_stamps(bytes().subspan(piece.start.value, piece.length), piece.start, search);
         out.insert(out.end(), found.begin(), found.end());
     }
     return out;

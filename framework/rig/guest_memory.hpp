@@ -18,6 +18,11 @@ class GuestMemory {
     [[nodiscard]] int fd() const { return file_.get(); }
     [[nodiscard]] std::span<const std::byte> bytes() const { return view_.bytes(); }
 
+    /// The pieces the machine has touched, in order: the others are zeros, and take no memory. Throws LabError.
+    [[nodiscard]] std::vector<GuestRange> touched() const;
+    /// Puts `bytes` at an offset, before a machine has it. Throws LabError.
+    void fill(std::uint64_t offset, std::span<const std::byte> bytes);
+
     /// As find_stamps(), over all of it. A q35 has up to 2 GiB in one piece, so an offset is an address (QEMU
     /// hw/i386/pc_q35.c, pc_q35_init: `lowmem`); rig files ask for less.
     [[nodiscard]] std::vector<Stamped> search(const StampSearch& search) const;

@@ -103,7 +103,8 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
         "-device", iommu->device + rig.iommu_properties, "-chardev", fmt::format("socket,id=console,fd={}", files.console),
         "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
         fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
-        "virtserialport,chardev=port,name=landfall"};
+        "virtserialport,chardev=port,name=landfall",  //
+        "-chardev", fmt::format("socket,id=control,fd={}", files.control), "-mon", "chardev=control,mode=control"};
     const auto disks = disk_arguments(rig, files);
     out.insert(out.end(), disks.begin(), disks.end());
     out.insert(out.end(), rig.qemu_args.begin(), rig.qemu_args.end());

@@ -35,6 +35,7 @@ struct MachineFiles {
     int initramfs = -1, console = -1, port = -1;
     int memory = -1;  ///< as long as the machine's RAM
     int disks = -1;   ///< disks_bytes() long, all zeros; -1 if there are none
+    int control = -1; ///< QMP
 };
 
 /// What the disks of a rig's devices take together.

@@ -1,20 +1,14 @@
 #include "rig/qemu_rig.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
+#include <thread>
 
 #include "landfall/error.hpp"
-#include "os/command.hpp"
 #include "os/wire.hpp"
-#include "rig/boot_image.hpp"
-#include "rig/initramfs.hpp"
 #include "rig/machine.hpp"
-#include "rig/paths.hpp"
+#include "rig/qmp.hpp"
 #include "rig/session.hpp"
 
 namespace landfall {
@@ -22,70 +16,124 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A guest takes 1 to 4 s in TCG and well below 1 s in KVM.
-constexpr milliseconds kBootLimit{60'000}, kKvmBootLimit{5'000};
 constexpr std::string_view kReady = "ready landfall 1";
+constexpr const char* kRestored = "landfall: restored to what it was here\n";
 
-std::string find_qemu() {
-    const char* set = std::getenv("LANDFALL_QEMU");
-    const std::string name = set != nullptr && *set != '\0' ? set : "qemu-system-x86_64";
-    std::string found = find_program(name);
-    if (found.empty()) {
-        throw LabError(fmt::format("there is no {} on this machine", name),
-                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
-                       "LANDFALL_QEMU");
+MachineFiles machine_files(const QemuRig::Parts& parts, int console, int port, int memory, int control) {
+    return {parts.kernel, parts.initramfs.get(), console, port, memory, parts.disks.get(), control};
+}
+
+// Memory is a file of ours, and not part of the stream (x-ignore-shared): we copy it ourselves, and only what was touched.
+void prepare_migration(Qmp& qmp, const Deadline& deadline) {
+    const auto on = [](const char* name) { return nlohmann::json{{"capability", name}, {"state", true}}; };
+    qmp.execute("migrate-set-capabilities", {{"capabilities", {on("events"), on("x-ignore-shared")}}}, deadline);
+}
+
+void await_migration(Qmp& qmp, const Deadline& deadline) {
+    for (;;) {
+        const auto status = qmp.event("MIGRATION", deadline).value("status", "");
+        if (status == "completed") return;
+        if (status != "failed") continue;
+        const auto why = qmp.execute("query-migrate", nlohmann::json::object(), deadline);
+        throw Qmp::Refused(why.value("error-desc", "migration failed"));
     }
-    return found;
 }
 
-/// A memory file with holes: it takes what is written to it, and is gone with QEMU.
-Fd make_disks(const RigFile& file) {
-    if (file.disks == 0) return {};
-    Fd out(memfd_create("landfall-disks", MFD_CLOEXEC));
-    if (!out || ftruncate(out.get(), static_cast<off_t>(disks_bytes(file))) != 0)
-        throw LabError(fmt::format("no memory file for the disks of {}: {}", file.name, std::strerror(errno)));
-    return out;
-}
+nlohmann::json stream(const Fd& file) { return {{"uri", fmt::format("file:/proc/self/fd/{}", file.get())}}; }
 
-LabError not_booted(const RigFile& file, const RigDied& e) {
-    std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
-    if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
-    return LabError(text);
+// QEMU says that it is done a moment before it would go on.
+void resume(Qmp& qmp, const Deadline& deadline) {
+    for (;; std::this_thread::sleep_for(milliseconds(1))) {
+        try {
+            qmp.execute("cont", nlohmann::json::object(), deadline);
+            return;
+        } catch (const Qmp::Refused&) {
+            if (deadline.passed()) throw;
+        }
+    }
 }
 
 }  // namespace
 
 struct QemuRig::Wires {
-    Wire console = make_wire(), port = make_wire(), errors = make_wire();
+    Wire console = make_wire(), port = make_wire(), errors = make_wire(), control = make_wire();
 };
 
-QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator)
-    : QemuRig(std::move(file), options, parts, accelerator, Wires()) {}
+QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
+                 MachineState state)
+    : QemuRig(std::move(file), options, parts, accelerator, std::move(state), Wires()) {}
 
 QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
-                 Wires wires)
+                 MachineState state, Wires wires)
     : file_(std::move(file)),
       step_limit_(options.step_limit),
-      memory_(static_cast<std::uint64_t>(file_.memory_mib) << 20U),
-      console_(std::move(wires.console.ours), std::move(wires.errors.ours)),
+      state_(std::move(state)),
+      console_(std::move(wires.console.ours), std::move(wires.errors.ours), state_.console),
       channel_(std::move(wires.port.ours), console_),
+      control_(std::move(wires.control.ours)),
       qemu_([&] {
           const int console = wires.console.theirs.get(), port = wires.port.theirs.get();
           // Unique while the port is open, so that this process can be told from all others.
           const std::string name = fmt::format("landfall-{}-{}", getpid(), port);
-          const MachineFiles files{parts.kernel, parts.initramfs.get(), console, port, memory_.fd(), parts.disks.get()};
-          std::vector<std::string> argv =
-              machine_arguments(file_, files, accelerator_str(accelerator), name, options.kernel_args);
+          const auto files = machine_files(parts, console, port, state_.memory.fd(), wires.control.theirs.get());
+          auto argv = machine_arguments(file_, files, accelerator_str(accelerator), name, options.kernel_args);
           argv.insert(argv.begin(), parts.qemu);
-          std::vector<int> inherit{files.initramfs, console, port, files.memory};
+          if (!state_.emulator.empty()) argv.insert(argv.end(), {"-incoming", "defer"});
+          std::vector<int> inherit{files.initramfs, console, port, files.memory, files.control, state_.devices.get()};
           if (parts.disks) inherit.push_back(files.disks);
           return KeptProgram::Launch{parts.qemu, argv, inherit, -1, -1, wires.errors.theirs.get()};
       }()) {}
 
-void QemuRig::boot(milliseconds limit) {
-    const Deadline deadline(limit);
+void QemuRig::wait_until_ready(const Deadline& deadline) {
     while (channel_.receive(deadline, "the start of the guest") != kReady) {
     }
+}
+
+void QemuRig::boot(milliseconds limit) { wait_until_ready(Deadline(limit)); }
+
+void QemuRig::restore(Snapshot snapshot, milliseconds limit) {
+    const Deadline deadline(limit);
+    try {
+        Qmp qmp(std::move(control_), deadline);
+        if (qmp.version() != state_.emulator)
+            throw Qmp::Refused(fmt::format("it is of QEMU {}, and this is {}", state_.emulator, qmp.version()));
+        prepare_migration(qmp, deadline);
+        qmp.execute("migrate-incoming", stream(state_.devices), deadline);
+        await_migration(qmp, deadline);
+    } catch (const std::runtime_error& e) {
+        throw channel_.died(e.what());
+    }
+    channel_.send("restored", deadline);
+    if (const auto answer = channel_.receive(deadline, "'restored'"); answer != kReady) throw channel_.died(answer);
+    from_ = std::move(snapshot);
+}
+
+std::string QemuRig::keep(const Snapshot& snapshot, milliseconds limit) {
+    const Deadline deadline(limit);
+    try {
+        Qmp qmp(std::move(control_), deadline);
+        std::string trouble;
+        try {
+            prepare_migration(qmp, deadline);
+            qmp.execute("migrate", stream(state_.devices), deadline);
+            await_migration(qmp, deadline);
+            state_.emulator = qmp.version();
+            state_.console = console() + kRestored;
+            snapshot.keep(state_);
+        } catch (const Qmp::Refused& e) {
+            trouble = e.what();
+        } catch (const LabError& e) {
+            trouble = e.what();  // of the disk: a QEMU that is silent stays so
+        }
+        resume(qmp, deadline);
+        return trouble;
+    } catch (const std::runtime_error& e) {
+        throw channel_.died(e.what());
+    }
+}
+
+void QemuRig::found_fit() {
+    if (from_) from_->remember_fit();
 }
 
 std::string QemuRig::console() const {
@@ -102,35 +150,15 @@ std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& device
     }
     channel_.send(command, Deadline(step_limit_));
     return make_session(channel_, {file_.name, step_limit_, true,
-                                   [this](const StampSearch& search) { return memory_.search(search); }});
+                                   [this](const StampSearch& search) { return state_.memory.search(search); }});
 }
 
-std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& options) {
-    const auto log = [&](const std::string& text) {
-        if (options.log) options.log(text);
-    };
-    const std::string qemu = find_qemu();
-    const std::string kernel = boot_image(options.kernel.empty() ? file.kernel : options.kernel, log);
-    const QemuRig::Parts parts{qemu, kernel, make_initramfs(landfall_program()), make_disks(file)};
-    const AcceleratorChoice choice(cache_dir(), qemu);
-    const auto start = [&](Accelerator accelerator) {
-        log(fmt::format("booting {} with {} ({})", file.name, kernel, accelerator_str(accelerator)));
-        auto rig = std::make_unique<QemuRig>(file, options, parts, accelerator);
-        rig->boot(accelerator == Accelerator::kvm ? kKvmBootLimit : kBootLimit);
-        choice.works(accelerator);
-        return rig;
-    };
-    try {
-        try {
-            return start(choice.first());
-        } catch (const RigDied& e) {
-            if (!choice.may_fall_back()) throw;
-            log(fmt::format("no guest runs with KVM here ({}); falling back to emulation", e.what()));
-        }
-        return start(Accelerator::tcg);
-    } catch (const RigDied& e) {
-        throw not_booted(file, e);
-    }
+SnapshotKey snapshot_key(const RigFile& file, const RigOptions& options, const QemuRig::Parts& parts,
+                         Accelerator accelerator) {
+    const auto files = machine_files({{}, parts.kernel, Fd(), Fd()}, -1, -1, -1, -1);
+    return {parts.kernel, parts.initramfs.get(),
+            machine_arguments(file, files, accelerator_str(accelerator), "", options.kernel_args),
+            emulator_identity(parts.qemu)};
 }
 
 }  // namespace landfall

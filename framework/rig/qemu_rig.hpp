@@ -1,12 +1,14 @@
 // A rig that is a QEMU process of ours.
 #pragma once
 
+#include <optional>
+
 #include "os/keeper.hpp"
 #include "rig/accelerator.hpp"
 #include "rig/channel.hpp"
 #include "rig/console.hpp"
-#include "rig/guest_memory.hpp"
 #include "rig/rig.hpp"
+#include "rig/snapshot.hpp"
 
 namespace landfall {
 
@@ -18,17 +20,24 @@ class QemuRig final : public Rig {
         Fd initramfs;
         Fd disks;  ///< open only if the rig has some
     };
-    /// Starts QEMU. The guest is not up yet.
-    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator);
+    /// Starts QEMU with a machine in this state. The guest is not up yet.
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, MachineState state);
 
-    /// Waits for the guest's `ready`. Throws RigDied.
+    /// Waits for the `ready` of a guest that boots. Throws RigDied.
     void boot(std::chrono::milliseconds limit);
+    /// Goes on with the machine loaded from `snapshot`, and waits for its `ready`. Throws RigDied.
+    void restore(Snapshot snapshot, std::chrono::milliseconds limit);
+    /// Keeps the machine as it is, right after it booted. Returns why that is impossible, or nothing; the machine goes on.
+    /// Throws RigDied if it does not.
+    [[nodiscard]] std::string keep(const Snapshot& snapshot, std::chrono::milliseconds limit);
 
     [[nodiscard]] const RigFile& file() const override { return file_; }
     [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override;
     [[nodiscard]] std::string console() const override;
     /// Whether DMA of pumps is only counted in the sessions that start from now on.
     void bare_pumps(bool bare) { bare_pumps_ = bare; }
+    [[nodiscard]] bool known_fit() const override { return from_ && from_->known_fit(); }
+    void found_fit() override;
 
     /// A shell in the guest, with `in` and `out` as its terminal, until it ends or kEscape comes from `in`.
     /// Returns its exit status, 0 for the latter. Throws RigDied.
@@ -38,17 +47,25 @@ class QemuRig final : public Rig {
   private:
     /// Our ends of QEMU's channels, and its own until it has them.
     struct Wires;
-    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, MachineState state,
             Wires wires);
+    void wait_until_ready(const Deadline& deadline);
 
     RigFile file_;
     std::chrono::milliseconds step_limit_;
     bool bare_pumps_ = false;
-    GuestMemory memory_;
-    mutable Console console_;  ///< reading what is there already changes nothing a caller sees
+    MachineState state_;
+    std::optional<Snapshot> from_;  ///< open only if this machine was restored
+    mutable Console console_;       ///< reading what is there already changes nothing a caller sees
     Channel channel_;
+    Fd control_;        ///< QMP, until it was used
     KeptProgram qemu_;  ///< last: dies first
 };
+
+/// What QEMU starts a machine with that only its descriptors' numbers and its name tell from others: two starts with the
+/// same key boot the same machine.
+[[nodiscard]] SnapshotKey snapshot_key(const RigFile& file, const RigOptions& options, const QemuRig::Parts& parts,
+                                       Accelerator accelerator);
 
 /// As start_rig, for a rig file of kind qemu.
 [[nodiscard]] std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& options);

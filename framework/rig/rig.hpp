@@ -52,6 +52,7 @@ struct RigFile {
 struct RigOptions {
     std::string kernel;       ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
     std::string kernel_args;  ///< added behind the rig's
+    bool boot = false;        ///< boot, though there may be a snapshot; and make none
     std::function<void(const std::string&)> log;   ///< progress, one line each; may be empty
     std::uint64_t seed = 1;               ///< sim: which history
     std::vector<std::string> faults;      ///< sim: what it gets wrong on purpose
@@ -99,6 +100,10 @@ class Rig {
     [[nodiscard]] virtual std::unique_ptr<Session> session(const std::vector<std::string>& devices) = 0;
     /// Everything the console has said so far.
     [[nodiscard]] virtual std::string console() const = 0;
+    /// A machine in exactly the state in which this one started passed check_rig() before.
+    [[nodiscard]] virtual bool known_fit() const { return false; }
+    /// This one did.
+    virtual void found_fit() {}
 };
 
 /// The functions of a rig file with these names, all of them for none. Throws LabError for a name it does not
@@ -109,7 +114,7 @@ class Rig {
 /// How `landfall exec` is told of a function: NAME=BDF, with ",scratch" behind it.
 [[nodiscard]] std::string device_argument(const RigFunction& function);
 
-/// Gets the machine and waits until it answers. Throws LabError (no QEMU, no kernel, did not boot; with the
+/// Gets the machine and waits until it answers: restored from a snapshot if there is one, else booted. Throws LabError (no QEMU, no kernel, did not boot; with the
 /// console's last lines). Whatever ends this process, nothing of the machine is left behind.
 [[nodiscard]] std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options = {});
 

@@ -1,4 +1,4 @@
-// Keeps the machine that scenarios run on: booted when first needed, and again after it was lost.
+// Keeps the machine that scenarios run on: started when first needed, and again after it was lost.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@ class RigKeeper {
   public:
     RigKeeper(RigFile file, RigOptions options) : file_(std::move(file)), options_(std::move(options)) {}
 
-    /// The rig, checked. Throws LabError if it does not start, or is not what its file says.
+    /// The rig, checked, or restored to a state that was found fit. Throws LabError if it does not start, or is not what its file says.
     [[nodiscard]] Rig& get();
     void lost() { rig_.reset(); }
     [[nodiscard]] const RigFile& file() const { return file_; }

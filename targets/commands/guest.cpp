@@ -2,6 +2,7 @@
 // virtio-serial port named "landfall". Its log is the console.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "commands/commands.hpp"
+#include "linux/config_space.hpp"
 #include "os/fd.hpp"
 
 namespace landfall {
@@ -32,6 +34,7 @@ constexpr const char* kHugePages = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr
 constexpr const char* kCompaction = "/proc/sys/vm/compaction_proactiveness";
 constexpr const char* kPorts = "/sys/class/virtio-ports";
 constexpr const char* kShell = "/bin/busybox";
+constexpr const char* kReady = "ready landfall 1";
 
 void say(const std::string& text) { fmt::print(stderr, "landfall guest: {}\n", text); }
 
@@ -155,12 +158,21 @@ std::optional<std::string> next_command(int port) {
     return std::nullopt;
 }
 
+/// This machine goes on from a snapshot: its memory is as it was, and its devices are made so.
+std::string restore(const ConfigSpaces& functions) {
+    const auto lost = functions.restore();
+    if (lost.empty()) return kReady;
+    return fmt::format("functions that cannot be set up again: {}", fmt::join(lost, " "));
+}
+
 void serve(int port) {
-    answer(port, "ready landfall 1");
+    const ConfigSpaces functions("/sys/bus/pci/devices");
+    answer(port, kReady);
     while (const auto command = next_command(port)) {
         std::istringstream words(*command);
         std::string verb;
         words >> verb;
+        if (verb == "restored") answer(port, restore(functions));
         if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
         if (verb == "poweroff") return;

@@ -1,0 +1,132 @@
+// The start of a virtual rig: from a snapshot if there is one, else by booting, and the next time from a snapshot.
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "landfall/error.hpp"
+#include "os/command.hpp"
+#include "rig/boot_image.hpp"
+#include "rig/initramfs.hpp"
+#include "rig/machine.hpp"
+#include "rig/paths.hpp"
+#include "rig/qemu_rig.hpp"
+
+namespace landfall {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A guest takes 1 to 4 s in TCG and well below 1 s in KVM; a snapshot a tenth of a second.
+constexpr milliseconds kBootLimit{60'000}, kKvmBootLimit{5'000}, kSnapshotLimit{20'000};
+
+std::string find_qemu() {
+    const char* set = std::getenv("LANDFALL_QEMU");
+    const std::string name = set != nullptr && *set != '\0' ? set : "qemu-system-x86_64";
+    std::string found = find_program(name);
+    if (found.empty()) {
+        throw LabError(fmt::format("there is no {} on this machine", name),
+                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
+                       "LANDFALL_QEMU");
+    }
+    return found;
+}
+
+/// A memory file with holes: it takes what is written to it, and is gone with QEMU.
+Fd make_disks(const RigFile& file) {
+    if (file.disks == 0) return {};
+    Fd out(memfd_create("landfall-disks", MFD_CLOEXEC));
+    if (!out || ftruncate(out.get(), static_cast<off_t>(disks_bytes(file))) != 0)
+        throw LabError(fmt::format("no memory file for the disks of {}: {}", file.name, std::strerror(errno)));
+    return out;
+}
+
+LabError not_booted(const RigFile& file, const RigDied& e) {
+    std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
+    if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
+    return LabError(text);
+}
+
+class Starter {
+  public:
+    Starter(const RigFile& file, const RigOptions& options)
+        : file_(file),
+          options_(options),
+          qemu_(find_qemu()),
+          parts_{qemu_, boot_image(options.kernel.empty() ? file.kernel : options.kernel, [this](const auto& t) { log(t); }),
+                 make_initramfs(landfall_program()), make_disks(file)} {}
+
+    std::unique_ptr<QemuRig> start() {
+        const AcceleratorChoice choice(cache_dir(), qemu_);
+        try {
+            auto rig = start_with(choice.first());
+            choice.works(choice.first());
+            return rig;
+        } catch (const RigDied& e) {
+            if (!choice.may_fall_back()) throw;
+            log(fmt::format("no guest runs with KVM here ({}); falling back to emulation", e.what()));
+        }
+        auto rig = start_with(Accelerator::tcg);
+        choice.works(Accelerator::tcg);
+        return rig;
+    }
+
+  private:
+    std::unique_ptr<QemuRig> start_with(Accelerator accelerator) {
+        if (options_.boot) return boot(accelerator);
+        const Snapshot snapshot(cache_dir() / "snapshots", snapshot_key(file_, options_, parts_, accelerator).str());
+        if (auto rig = restore(snapshot, accelerator)) return rig;
+        auto rig = boot(accelerator);
+        if (const auto why = rig->keep(snapshot, kSnapshotLimit); !why.empty())
+            log(fmt::format("{} will be booted the next time, too: no snapshot ({})", file_.name, why));
+        return rig;
+    }
+
+    /// Null if that is not possible; then there is no snapshot any more.
+    std::unique_ptr<QemuRig> restore(const Snapshot& snapshot, Accelerator accelerator) {
+        auto state = snapshot.load(memory_bytes());
+        if (!state) return nullptr;
+        log(fmt::format("restoring {} with {} ({})", file_.name, parts_.kernel, accelerator_str(accelerator)));
+        try {
+            auto rig = std::make_unique<QemuRig>(file_, options_, parts_, accelerator, std::move(*state));
+            rig->restore(snapshot, kSnapshotLimit);
+            return rig;
+        } catch (const RigDied& e) {
+            log(fmt::format("the snapshot of {} is of no use: {}", file_.name, e.what()));
+        }
+        snapshot.forget();
+        return nullptr;
+    }
+
+    std::unique_ptr<QemuRig> boot(Accelerator accelerator) {
+        log(fmt::format("booting {} with {} ({})", file_.name, parts_.kernel, accelerator_str(accelerator)));
+        auto rig = std::make_unique<QemuRig>(file_, options_, parts_, accelerator, MachineState::blank(memory_bytes()));
+        rig->boot(accelerator == Accelerator::kvm ? kKvmBootLimit : kBootLimit);
+        return rig;
+    }
+
+    [[nodiscard]] std::uint64_t memory_bytes() const { return static_cast<std::uint64_t>(file_.memory_mib) << 20U; }
+    void log(const std::string& text) const {
+        if (options_.log) options_.log(text);
+    }
+
+    const RigFile& file_;
+    const RigOptions& options_;
+    std::string qemu_;
+    QemuRig::Parts parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& options) {
+    try {
+        return Starter(file, options).start();
+    } catch (const RigDied& e) {
+        throw not_booted(file, e);
+    }
+}
+
+}  // namespace landfall
