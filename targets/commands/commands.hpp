@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <string>
+#include <vector>
+
 #include "landfall/error.hpp"
 
 namespace landfall {
@@ -24,5 +27,12 @@ void add_rig(CLI::App& app, ExitStatus& status);
 void add_kernel(CLI::App& app, ExitStatus& status);
 void add_doctor(CLI::App& app, ExitStatus& status);
 void add_guest(CLI::App& app, ExitStatus& status);
+
+struct ExecArguments {
+    std::vector<std::string> devices;  ///< NAME=BDF or NAME=BDF,scratch
+    bool witness = false, bare_pumps = false;
+};
+/// What `landfall exec` does once its command line is read. Throws as every command.
+[[nodiscard]] ExitStatus exec_steps(const ExecArguments& arguments);
 
 }  // namespace landfall

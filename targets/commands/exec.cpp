@@ -132,12 +132,9 @@ void serve(Runner& runner, LineReader& reader, Output& output) {
     run_block();
 }
 
-struct Arguments {
-    std::vector<std::string> devices;
-    bool witness = false, bare_pumps = false;
-};
+}  // namespace
 
-ExitStatus exec(const Arguments& arguments) {
+ExitStatus exec_steps(const ExecArguments& arguments) {
     Output output;
     try {
         auto devices = parse_devices(arguments.devices);
@@ -161,11 +158,9 @@ ExitStatus exec(const Arguments& arguments) {
     }
 }
 
-}  // namespace
-
 void add_exec(CLI::App& app, ExitStatus& status) {
     auto* command = app.add_subcommand("exec", "run steps from stdin on this machine, write the trace to stdout");
-    const auto arguments = std::make_shared<Arguments>();
+    const auto arguments = std::make_shared<ExecArguments>();
     command
         ->add_option("--device", arguments->devices,
                      "a function to bind, and its name in the scenario: NAME=BDF; NAME=BDF,scratch if what it stores "
@@ -175,7 +170,7 @@ void add_exec(CLI::App& app, ExitStatus& status) {
                       "who gives the steps sees all memory of this machine: ask where DMA went");
     command->add_flag("--bare-pumps", arguments->bare_pumps,
                       "pumps only count: nobody looks where their DMA lands (landfall speed compares)");
-    command->callback([arguments, &status] { status = exec(*arguments); });
+    command->callback([arguments, &status] { status = exec_steps(*arguments); });
 }
 
 }  // namespace landfall

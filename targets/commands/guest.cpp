@@ -99,30 +99,44 @@ int wait_for(pid_t child) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/// Forks; the exit status of `child`, which runs in the new process.
+int run(const std::function<int()>& child) {
+    const pid_t process = fork();
+    if (process == 0) _exit(child());
+    return process < 0 ? 127 : wait_for(process);
+}
+
 int run(const std::string& program, std::vector<std::string> words,
         const std::function<void()>& prepare_child) {
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    const pid_t child = fork();
-    if (child == 0) {
+    return run([&] {
         prepare_child();
         execv(program.c_str(), argv.data());
         say(fmt::format("{}: {}", program, std::strerror(errno)));
-        _exit(127);
-    }
-    return child < 0 ? 127 : wait_for(child);
+        return 127;
+    });
 }
 
+/// In a fork of this process: an emulated processor that has just been restored takes a quarter of a second to load and
+/// link a program, and this one is loaded already.
 int exec(std::istream& arguments, int port) {
-    std::vector<std::string> words{"landfall", "exec"};
+    ExecArguments wanted;
     for (std::string word; arguments >> word;) {
-        if (word == "witness" || word == "bare-pumps") words.push_back("--" + word);
-        else words.insert(words.end(), {"--device", word});
+        if (word == "witness") wanted.witness = true;
+        else if (word == "bare-pumps") wanted.bare_pumps = true;
+        else wanted.devices.push_back(word);
     }
-    return run("/init", words, [port] {
+    return run([&] {
         dup2(port, STDIN_FILENO);
         dup2(port, STDOUT_FILENO);
+        try {
+            return static_cast<int>(exec_steps(wanted));
+        } catch (const std::exception& e) {
+            say(e.what());
+            return static_cast<int>(ExitStatus::lab);
+        }
     });
 }
 
