@@ -71,6 +71,11 @@ fs::path cache_dir() {
     return dir;
 }
 
+fs::path snapshots_dir() {
+    if (const auto set = variable("LANDFALL_SNAPSHOTS"); !set.empty()) return set;
+    return cache_dir() / "snapshots";
+}
+
 fs::path landfall_program() {
     if (const auto set = variable("LANDFALL_PROGRAM"); !set.empty()) {
         if (is_program(set)) return set;

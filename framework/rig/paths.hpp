@@ -13,6 +13,9 @@ namespace landfall {
 /// $XDG_CACHE_HOME/landfall, else ~/.cache/landfall; made if missing. Throws LabError if it cannot be.
 [[nodiscard]] std::filesystem::path cache_dir();
 
+/// $LANDFALL_SNAPSHOTS, else snapshots/ in the cache; it may be missing. Throws as cache_dir().
+[[nodiscard]] std::filesystem::path snapshots_dir();
+
 /// The `landfall` program that goes into a guest: $LANDFALL_PROGRAM, else the running program if it is
 /// landfall, else a program of that name in the folder of the code that asks or in one of the three above it
 /// (build/landfall seen from build/python/landfall/_core.so). Throws LabError if there is none.

@@ -155,7 +155,7 @@ std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& device
 
 SnapshotKey snapshot_key(const RigFile& file, const RigOptions& options, const QemuRig::Parts& parts,
                          Accelerator accelerator) {
-    const auto files = machine_files({{}, parts.kernel, Fd(), Fd()}, -1, -1, -1, -1);
+    const auto files = machine_files({{}, {}, Fd(), Fd()}, -1, -1, -1, -1);
     return {parts.kernel, parts.initramfs.get(),
             machine_arguments(file, files, accelerator_str(accelerator), "", options.kernel_args),
             emulator_identity(parts.qemu)};

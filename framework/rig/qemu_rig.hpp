@@ -62,8 +62,7 @@ class QemuRig final : public Rig {
     KeptProgram qemu_;  ///< last: dies first
 };
 
-/// What QEMU starts a machine with that only its descriptors' numbers and its name tell from others: two starts with the
-/// same key boot the same machine.
+/// Covers what a machine is made of. Not in it: what differs from start to start, and where the kernel's file lies.
 [[nodiscard]] SnapshotKey snapshot_key(const RigFile& file, const RigOptions& options, const QemuRig::Parts& parts,
                                        Accelerator accelerator);
 

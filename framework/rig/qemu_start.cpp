@@ -77,7 +77,7 @@ class Starter {
   private:
     std::unique_ptr<QemuRig> start_with(Accelerator accelerator) {
         if (options_.boot) return boot(accelerator);
-        const Snapshot snapshot(cache_dir() / "snapshots", snapshot_key(file_, options_, parts_, accelerator).str());
+        const Snapshot snapshot(snapshots_dir(), snapshot_key(file_, options_, parts_, accelerator).str());
         if (auto rig = restore(snapshot, accelerator)) return rig;
         auto rig = boot(accelerator);
         if (const auto why = rig->keep(snapshot, kSnapshotLimit); !why.empty())

@@ -1,85 +1,19 @@
-// Real guests. Where there is no QEMU or no kernel these tests are skipped, unless LANDFALL_REQUIRE_RIG=1.
+// Real guests, from their start to their end.
 #include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <thread>
 
-#include "landfall/error.hpp"
-#include "os/command.hpp"
-#include "os/deadline.hpp"
-#include "os/files.hpp"
-#include "rig/kernel_definition.hpp"
-#include "rig/kernel_store.hpp"
-#include "rig/paths.hpp"
-#include "rig/qemu_rig.hpp"
+#include "rig/guest_test.hpp"
 
 namespace landfall {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-/// Why no guest can be started here; empty if one can. LANDFALL_TEST_KERNEL names a kernel in place of the
-/// rigs' own.
-std::string lacking() {
-    if (find_program("qemu-system-x86_64").empty()) return "no qemu-system-x86_64";
-    try {
-        std::ignore = landfall_program();
-    } catch (const LabError& e) {
-        return e.what();
-    }
-    if (std::getenv("LANDFALL_TEST_KERNEL") == nullptr &&
-        !cached_kernel(load_kernel_definition(load_rig("edu-pair-vtd").kernel))) {
-        return "the kernel of edu-pair-vtd is not built";
-    }
-    return {};
-}
-
-RigOptions test_options() {
-    RigOptions options;
-    if (const char* kernel = std::getenv("LANDFALL_TEST_KERNEL"); kernel != nullptr) options.kernel = kernel;
-    return options;
-}
-
-class RigBootTest : public testing::Test {
-  protected:
-    void SetUp() override {
-        const std::string missing = lacking();
-        if (missing.empty()) return;
-        const char* required = std::getenv("LANDFALL_REQUIRE_RIG");
-        if (required != nullptr && std::string(required) == "1") FAIL() << missing;
-        GTEST_SKIP() << missing;
-    }
-};
-
-/// Processes of the machines that process `owner` started, running or not yet waited for.
-std::vector<pid_t> machines_of(pid_t owner) {
-    std::vector<pid_t> out;
-    const std::string marker = "landfall-" + std::to_string(owner) + "-";
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-        const std::string name = entry.path().filename();
-        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-        if (read_file(entry.path() / "cmdline").find(marker) != std::string::npos)
-            out.push_back(std::stoi(name));
-    }
-    return out;
-}
-
-bool comes_true(const std::function<bool()>& condition) {
-    for (const Deadline deadline(std::chrono::seconds(30)); !condition();
-         std::this_thread::sleep_for(milliseconds(10))) {
-        if (deadline.passed()) return false;
-    }
-    return true;
-}
+using RigBootTest = GuestTest;
 
 TEST_F(RigBootTest, AGuestAnswersIsFitAndLeavesNothing) {
     {
@@ -154,7 +88,7 @@ pid_t fork_owner() {
     }
 }
 
-// At several moments: just started, machine on its way, guest booting, guest up.
+// At several moments: just started, machine on its way, guest booting, guest up; once there is a snapshot also restored.
 TEST_F(RigBootTest, NothingOutlivesAnOwnerThatIsKilled) {
     for (const int how : {SIGKILL, SIGINT, SIGHUP}) {
         for (const milliseconds moment :

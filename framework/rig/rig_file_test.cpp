@@ -268,7 +268,7 @@ std::vector<std::string> values(const std::vector<std::string>& arguments, const
 }
 
 std::vector<std::string> arguments_of(const std::string& rig, const std::string& more = {}) {
-    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7, 9, 11}, "tcg", "landfall-1-7", more);
+    return machine_arguments(load_rig(rig), {"/boot/vmlinux", 3, 5, 7, 9, 11, 13}, "tcg", "landfall-1-7", more);
 }
 
 constexpr const char* kPort = "virtio-serial-pci,addr=1e.0";
@@ -279,7 +279,7 @@ TEST(Machine, IsMadeOfDescriptorsOnly) {
     EXPECT_THAT(values(arguments, "-name"), ElementsAre("landfall-1-7"));
     EXPECT_THAT(values(arguments, "-kernel"), ElementsAre("/boot/vmlinux"));
     EXPECT_THAT(values(arguments, "-initrd"), ElementsAre("/proc/self/fd/3"));
-    EXPECT_THAT(values(arguments, "-chardev"), ElementsAre("socket,id=console,fd=5", "socket,id=port,fd=7"));
+    EXPECT_THAT(values(arguments, "-chardev"), ElementsAre("socket,id=console,fd=5", "socket,id=port,fd=7", "socket,id=control,fd=13"));
     EXPECT_THAT(values(arguments, "-object"),
                 ElementsAre("memory-backend-file,id=ram,size=512M,mem-path=/proc/self/fd/9,share=on"));
     EXPECT_THAT(values(arguments, "-append").at(0), testing::EndsWith(" intel_iommu=on,sm_off debug"));

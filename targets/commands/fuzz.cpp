@@ -6,6 +6,7 @@
 #include <memory>
 #include <ranges>
 
+#include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
 #include "landfall/report.hpp"
 #include "landfall/witness.hpp"
@@ -42,9 +43,7 @@ std::string percent(double p) { return fmt::format("{:.3g} %", 100 * p); }
 std::string boot_str(const RigOptions& boot) {
     std::string out;
     for (const auto& f : boot.faults) out += " --fault " + f;
-    if (!boot.kernel.empty()) out += " --kernel " + boot.kernel;
-    if (!boot.kernel_args.empty()) out += fmt::format(" --kernel-args '{}'", boot.kernel_args);
-    return out;
+    return out + boot_options_str(boot);
 }
 
 // What it takes to see the violation again.
@@ -159,10 +158,9 @@ std::vector<std::string> rule_ids() {
     return out;
 }
 
-void add_boot_options(CLI::App& command, RigOptions& boot, bool& quiet) {
+void add_rig_options(CLI::App& command, RigOptions& boot, bool& quiet) {
     command.add_option("--fault", boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
-    command.add_option("--kernel", boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
-    command.add_option("--kernel-args", boot.kernel_args, "appended to the kernel's command line");
+    add_boot_options(command, boot);
     command.add_flag("-q,--quiet", quiet, "no progress on stderr");
 }
 
@@ -189,7 +187,7 @@ void add_fuzz(CLI::App& app, ExitStatus& status) {
     command->add_flag("--keep-going", o.keep_going, "count violations, do not stop at the first");
     command->add_option("--rule", o.rule, "look for violations of this rule only")->check(CLI::IsMember(rule_ids()));
     command->add_flag("--no-shrink", a.no_shrink, "leave the first violation's scenario as it is");
-    add_boot_options(*command, o.boot, a.quiet);
+    add_rig_options(*command, o.boot, a.quiet);
     command->callback([arguments, &status] { status = run_fuzz(*arguments); });
 }
 
@@ -208,7 +206,7 @@ void add_shrink(CLI::App& app, ExitStatus& status) {
         ->check(CLI::Range(0.5, 0.999999))
         ->capture_default_str();
     command->add_option("-o,--output", a.output, "write the scenario to this file");
-    add_boot_options(*command, a.boot, a.quiet);
+    add_rig_options(*command, a.boot, a.quiet);
     command->callback([arguments, &status] { status = run_shrink(*arguments); });
 }
 

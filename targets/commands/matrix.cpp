@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 
+#include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/results.hpp"
 #include "landfall/report_text.hpp"
@@ -188,7 +189,7 @@ void add_matrix(CLI::App& app, ExitStatus& status) {
     command->add_option("scenario", a.scenarios, "scenario files")->required();
     command->add_option("--rigs", a.rigs, "rigs that ship, or rig files; A,B")->delimiter(',')->capture_default_str();
     command->add_option("--kernels", a.kernels, "as --kernel of run; X,Y [each rig's own]")->delimiter(',');
-    command->add_option("--kernel-args", a.options.boot.kernel_args, "appended to the kernels' command lines");
+    add_start_options(*command, a.options.boot);
     command->add_option("--jobs", a.options.at_once, "machines at a time [as many as there is room for]");
     command->add_option("-o,--output", a.output, "directory for traces, consoles and explanations, one folder a machine");
     command->add_option("--junit", a.junit, "write a JUnit XML report to this file");

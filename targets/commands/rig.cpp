@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 
+#include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
 #include "rig/qemu_rig.hpp"
 #include "rig/rig.hpp"
@@ -64,9 +65,7 @@ std::shared_ptr<Arguments> boot_options(CLI::App& command) {
     const auto arguments = std::make_shared<Arguments>();
     arguments->boot.log = log_to_stderr;
     command.add_option("RIG", arguments->rig, "name of a rig, or a rig file")->required();
-    command.add_option("--kernel", arguments->boot.kernel,
-                       "another kernel: its name, a bzImage, a vmlinux, a source tree");
-    command.add_option("--kernel-args", arguments->boot.kernel_args, "more kernel parameters");
+    add_boot_options(command, arguments->boot);
     return arguments;
 }
 
@@ -76,9 +75,9 @@ void add_rig(CLI::App& app, ExitStatus& status) {
     auto* rig = app.add_subcommand("rig", "list, check or enter the machines scenarios run on");
     rig->require_subcommand(1);
     rig->add_subcommand("list", "every rig that ships")->callback(list);
-    auto* check_command = rig->add_subcommand("check", "boot a rig and see that it is what its file says");
+    auto* check_command = rig->add_subcommand("check", "start a rig and see that it is what its file says");
     check_command->callback([a = boot_options(*check_command), &status] { status = check(*a); });
-    auto* shell_command = rig->add_subcommand("shell", "boot a rig and open a shell in it");
+    auto* shell_command = rig->add_subcommand("shell", "start a rig and open a shell in it");
     shell_command->callback([a = boot_options(*shell_command)] { shell(*a); });
 }
 

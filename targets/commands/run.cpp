@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/results.hpp"
 #include "landfall/report.hpp"
@@ -119,8 +120,7 @@ void add_run(CLI::App& app, ExitStatus& status) {
     command->add_option("--rig", a.rig, "a rig that ships (landfall rig list) or a rig file")->capture_default_str();
     command->add_option("--seed", a.boot.seed, "of a simulated rig: which history")->capture_default_str();
     command->add_option("--fault", a.boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
-    command->add_option("--kernel", a.boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
-    command->add_option("--kernel-args", a.boot.kernel_args, "appended to the kernel's command line");
+    add_boot_options(*command, a.boot);
     command->add_option("-o,--output", a.output, "directory for traces, consoles and explanations");
     command->add_option("--junit", a.junit, "write a JUnit XML report to this file");
     command->add_flag("--story", a.story, "tell each run step by step");

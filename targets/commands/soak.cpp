@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
 #include "commands/results.hpp"
 #include "landfall/report.hpp"
@@ -111,8 +112,7 @@ void add_soak(CLI::App& app, ExitStatus& status) {
     command->add_option("--model", a.options.check.model, "what the rig is judged by")->capture_default_str();
     command->add_flag("--keep-going", a.options.keep_going, "do not stop at the first round with a violation");
     command->add_option("--fault", a.boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
-    command->add_option("--kernel", a.boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
-    command->add_option("--kernel-args", a.boot.kernel_args, "appended to the kernel's command line");
+    add_boot_options(*command, a.boot);
     command->add_option("-o,--output", a.output, "directory for the rounds in which something was found");
     command->add_flag("-q,--quiet", a.quiet, "no progress on stderr");
     command->callback([arguments, &status] { status = run(*arguments); });

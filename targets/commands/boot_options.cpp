@@ -1,0 +1,25 @@
+#include "commands/boot_options.hpp"
+
+#include <fmt/format.h>
+
+namespace landfall {
+
+void add_boot_options(CLI::App& command, RigOptions& boot) {
+    command.add_option("--kernel", boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");
+    add_start_options(command, boot);
+}
+
+void add_start_options(CLI::App& command, RigOptions& boot) {
+    command.add_option("--kernel-args", boot.kernel_args, "appended to the kernel's command line");
+    command.add_flag("--boot", boot.boot, "boot virtual rigs, though there may be snapshots; and make none");
+}
+
+std::string boot_options_str(const RigOptions& boot) {
+    std::string out;
+    if (!boot.kernel.empty()) out += " --kernel " + boot.kernel;
+    if (!boot.kernel_args.empty()) out += fmt::format(" --kernel-args '{}'", boot.kernel_args);
+    if (boot.boot) out += " --boot";
+    return out;
+}
+
+}  // namespace landfall
