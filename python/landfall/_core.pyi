@@ -680,6 +680,9 @@ class _RigHandle:
         """What the console said."""
     @property
     def file(self) -> RigFile: ...
+    @property
+    def known_fit(self) -> bool:
+        """A machine in exactly the state in which this one started passed check() before."""
     def open_session(self, devices: list[str]) -> None:
         """What Session begins with."""
     def run(self, scenario: Scenario, model: str = 'iommufd') -> RunResult:

@@ -31,15 +31,18 @@ class PaperRig:
     answer: Callable[[str], str]
     start_error: Exception | None
     problems: list[str]
+    known_fit: bool = False
     groups: list[list[str]]
+    booted: bool
 
     def __init__(self, name: str) -> None:
         self.file = SimpleNamespace(name=name, groups=self.groups)
         self._lines: list[str] = []
 
     @classmethod
-    def start(cls, name: str, kernel: str | None, kernel_args: str, *, seed: int, faults: list[str]) -> PaperRig:
+    def start(cls, name: str, kernel: str | None, kernel_args: str, *, seed: int, faults: list[str], boot: bool) -> PaperRig:
         cls.started.append((name, kernel, kernel_args))
+        cls.booted = boot
         if cls.start_error:
             raise cls.start_error
         return cls(name)

@@ -128,6 +128,23 @@ def test_a_rig_that_fails_its_check_is_an_error(pytester: pytest.Pytester, paper
     run.stdout.fnmatch_lines(["rig edu-pair-vtd is out of use: *a and b are not in one group*"])
 
 
+def test_a_rig_in_a_state_that_passed_its_check_is_not_checked_again(pytester: pytest.Pytester,
+                                                                     paper_rig: type[PaperRig]) -> None:
+    paper_rig.problems = ["nobody asked for them"]
+    paper_rig.known_fit = True
+    paper_rig.run_ = staticmethod(lambda _: result_of(PASSING))
+    scenario(pytester)
+    pytester.runpytest(*ONE_RIG).assert_outcomes(passed=1)
+    assert not paper_rig.booted
+
+
+def test_a_rig_boots_where_that_is_asked_for(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(PASSING))
+    scenario(pytester)
+    pytester.runpytest(*ONE_RIG, "--rig-boot").assert_outcomes(passed=1)
+    assert paper_rig.booted
+
+
 def test_a_rig_that_broke_is_an_error_and_not_used_again(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
     asked: list[str] = []
 
