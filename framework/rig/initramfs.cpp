@@ -29,9 +29,12 @@ class Cpio {
         archive_write_set_format_cpio_newc(archive_.get());
         archive_write_set_bytes_in_last_block(archive_.get(), 1);
         expect(archive_write_open_fd(archive_.get(), file_.get()));
+        for (const auto& dir : folders_) folder(dir);
     }
     void folder(const std::string& path) { entry(path, AE_IFDIR | 0755, {}); }
+    [[nodiscard]] bool has(const std::string& path) const { return files_.contains(path); }
     void file(const std::string& path, const std::string& bytes) {
+        if (!files_.insert(path).second) return;
         for (auto dir = fs::path(path).parent_path(); dir != "/" && folders_.insert(dir).second;) {
             missing_.push_back(dir);
             dir = dir.parent_path();
@@ -68,14 +71,20 @@ class Cpio {
 
     Fd file_;
     std::unique_ptr<archive, Free> archive_;
-    std::set<fs::path> folders_;
+    std::set<std::string> files_;
+    std::set<fs::path> folders_{"/dev", "/proc", "/sys", "/tmp"};
     std::vector<fs::path> missing_;
 };
 
 void add_program(Cpio& cpio, const std::string& where, const fs::path& path) {
+    if (cpio.has(where)) return;
     std::string bytes = read_bytes(path);
     if (is_elf(bytes)) cut_behind_segments(bytes);
     cpio.file(where, bytes);
+}
+
+void add_libraries(Cpio& cpio, const fs::path& program) {
+    for (const auto& library : shared_libraries(program)) add_program(cpio, library.string(), library);
 }
 
 }  // namespace
@@ -100,11 +109,14 @@ std::vector<fs::path> shared_libraries(const fs::path& program) {
     return out;
 }
 
-Fd make_initramfs(const fs::path& program) {
+Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry) {
     Cpio cpio;
-    for (const char* dir : {"/dev", "/proc", "/sys", "/tmp"}) cpio.folder(dir);
     add_program(cpio, "/init", program);
-    for (const auto& library : shared_libraries(program)) add_program(cpio, library.string(), library);
+    add_libraries(cpio, program);
+    for (const auto& path : carry) {
+        add_program(cpio, fs::absolute(path).string(), path);
+        if (is_elf(read_bytes(path))) add_libraries(cpio, path);
+    }
     const std::string busybox = find_program("busybox");
     if (!busybox.empty() && interpreter(read_bytes(busybox)).empty()) {
         add_program(cpio, "/bin/busybox", busybox);

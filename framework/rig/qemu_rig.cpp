@@ -141,6 +141,11 @@ std::string QemuRig::console() const {
     return console_.text();
 }
 
+Channel& QemuRig::start(const std::string& command) {
+    channel_.send(command, Deadline(step_limit_));
+    return channel_;
+}
+
 std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& devices) {
     if (channel_.broken())
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));

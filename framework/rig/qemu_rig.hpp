@@ -39,6 +39,11 @@ class QemuRig final : public Rig {
     [[nodiscard]] bool known_fit() const override { return from_ && from_->known_fit(); }
     void found_fit() override;
 
+    /// Has the guest's first process start something other than a session, whose lines come over the channel. Throws RigDied.
+    [[nodiscard]] Channel& start(const std::string& command);
+    /// Shows what the guest's console says from now on, as it comes.
+    void show_console(std::function<void(std::string_view)> take) { console_.show(std::move(take)); }
+
     /// A shell in the guest, with `in` and `out` as its terminal, until it ends or kEscape comes from `in`.
     /// Returns its exit status, 0 for the latter. Throws RigDied.
     int shell(int in, int out);

@@ -57,7 +57,7 @@ class Starter {
           options_(options),
           qemu_(find_qemu()),
           parts_{qemu_, boot_image(options.kernel.empty() ? file.kernel : options.kernel, [this](const auto& t) { log(t); }),
-                 make_initramfs(landfall_program()), make_disks(file)} {}
+                 make_initramfs(landfall_program(), options.carry), make_disks(file)} {}
 
     std::unique_ptr<QemuRig> start() {
         const AcceleratorChoice choice(cache_dir(), qemu_);
@@ -76,7 +76,8 @@ class Starter {
 
   private:
     std::unique_ptr<QemuRig> start_with(Accelerator accelerator) {
-        if (options_.boot) return boot(accelerator);
+        // A guest that carries somebody's program is needed once.
+        if (options_.boot || !options_.carry.empty()) return boot(accelerator);
         const Snapshot snapshot(snapshots_dir(), snapshot_key(file_, options_, parts_, accelerator).str());
         if (auto rig = restore(snapshot, accelerator)) return rig;
         auto rig = boot(accelerator);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <iosfwd>
 #include <map>
@@ -53,6 +54,7 @@ struct RigOptions {
     std::string kernel;       ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
     std::string kernel_args;  ///< added behind the rig's
     bool boot = false;        ///< boot, though there may be a snapshot; and make none
+    std::vector<std::filesystem::path> carry;  ///< qemu: files the guest has at the same places, programs with their libraries
     std::function<void(const std::string&)> log;   ///< progress, one line each; may be empty
     std::uint64_t seed = 1;               ///< sim: which history
     std::vector<std::string> faults;      ///< sim: what it gets wrong on purpose

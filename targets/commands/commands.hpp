@@ -21,6 +21,8 @@ void add_fuzz(CLI::App& app, ExitStatus& status);
 void add_soak(CLI::App& app, ExitStatus& status);
 void add_speed(CLI::App& app, ExitStatus& status);
 void add_shrink(CLI::App& app, ExitStatus& status);
+void add_observe(CLI::App& app, ExitStatus& status);
+void add_tap(CLI::App& app, ExitStatus& status);
 void add_exec(CLI::App& app, ExitStatus& status);
 void add_topology(CLI::App& app, ExitStatus& status);
 void add_rig(CLI::App& app, ExitStatus& status);

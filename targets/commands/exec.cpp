@@ -13,8 +13,7 @@
 #include "landfall/validate.hpp"
 #include "linux/guest_witness.hpp"
 #include "linux/linux_target.hpp"
-#include "linux/sysfs.hpp"
-#include "os/keeper.hpp"
+#include "linux/loan.hpp"
 
 namespace landfall {
 namespace {
@@ -50,39 +49,6 @@ class Output {
     std::mutex mutex_;
     std::chrono::steady_clock::time_point flushed_;
 };
-
-// Hands the functions back to their drivers when this process is gone, however it went. Taken while there is only one
-// thread, so the keeper may use the whole library.
-class Loan {
-  public:
-    explicit Loan(const std::vector<NamedDevice>& functions) {
-        for (const auto& f : functions) bindings_.emplace_back(f.bdf);
-        keeper_.emplace([bindings = bindings_] {
-            for (const auto& b : bindings) b.restore();
-        });
-        for (auto& b : bindings_) b.take();
-    }
-    [[nodiscard]] std::string node(std::size_t i) const { return bindings_[i].device_node(); }
-
-  private:
-    std::vector<DriverBinding> bindings_;
-    std::optional<Keeper> keeper_;  ///< restores when it is destroyed, too
-};
-
-constexpr std::string_view kScratch = ",scratch";
-
-std::vector<NamedDevice> parse_devices(const std::vector<std::string>& arguments) {
-    std::vector<NamedDevice> out;
-    for (const auto& text : arguments) {
-        const bool scratch = text.ends_with(kScratch);
-        const auto place = text.substr(0, text.size() - (scratch ? kScratch.size() : 0));
-        const auto equals = place.find('=');
-        const auto bdf = equals == std::string::npos ? std::nullopt : Bdf::parse(place.substr(equals + 1));
-        if (!bdf) throw TextError({"--device", 0, 0}, text, "NAME=BDF or NAME=BDF,scratch, such as a=0000:00:08.0");
-        out.push_back({place.substr(0, equals), *bdf, {}, scratch});
-    }
-    return out;
-}
 
 // Who sees all memory is at the other end of our lines, if anybody is. After a step that was not met its `end` is still
 // to be read; nothing else may come before the answer.

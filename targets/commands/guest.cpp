@@ -23,6 +23,7 @@
 #include "commands/commands.hpp"
 #include "linux/config_space.hpp"
 #include "os/fd.hpp"
+#include "rig/observation.hpp"
 
 namespace landfall {
 namespace {
@@ -56,7 +57,8 @@ void prepare() {
     open_console();
     mount_on("proc", "/proc", "CONFIG_PROC_FS");
     mount_on("sysfs", "/sys", "CONFIG_SYSFS");
-    mount_on("tmpfs", "/tmp", "CONFIG_TMPFS");
+    // What the machine was given there (a program to observe, say) must stay to be seen.
+    if (std::error_code ignored; fs::is_empty("/tmp", ignored)) mount_on("tmpfs", "/tmp", "CONFIG_TMPFS");
     mount_on("hugetlbfs", "/dev/hugepages", "CONFIG_HUGETLBFS");
     std::ofstream(kHugePages) << 16;
     std::ofstream(kCompaction) << 0;
@@ -140,6 +142,15 @@ int exec(std::istream& arguments, int port) {
     });
 }
 
+int tap(const std::string& request, int port) {
+    const auto asked = parse_request(request);
+    std::vector<std::string> words{"landfall", "tap", "--limit", std::to_string(asked.limit.count())};
+    for (const auto& device : asked.devices) words.insert(words.end(), {"--device", device});
+    words.emplace_back("--");
+    words.insert(words.end(), asked.command.begin(), asked.command.end());
+    return run("/init", words, [port] { dup2(port, STDOUT_FILENO); });
+}
+
 int shell() {
     if (access(kShell, X_OK) != 0) {
         say("there is no shell in here: the controller's machine needs the package busybox-static");
@@ -188,6 +199,7 @@ void serve(int port) {
         words >> verb;
         if (verb == "restored") answer(port, restore(functions));
         if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, port)));
+        if (verb == "tap") answer(port, fmt::format("exit {}", tap(*command, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
         if (verb == "poweroff") return;
         // Anything else was meant for a program that ended before it read it: `end`, after a step was not
