@@ -46,6 +46,7 @@ class Recording {
         try {
             while (!out_.end) take(channel.receive(deadline, "the observed program"), channel);
         } catch (const RigDied& death) {
+            if (!death.kernel_died() && last_ == Nanoseconds{}) throw;
             add(out_.trace, obituary(death, last_));
             if (out_.console.empty()) out_.console = death.console();
         }
@@ -55,7 +56,7 @@ class Recording {
     void take(const std::string& text, Channel& channel) {
         out_.end = parse_end(text);
         if (out_.end) return;
-        if (text.starts_with(kExit)) throw channel.died("landfall tap ended early");
+        if (text.starts_with(kExit)) throw channel.died(fmt::format("landfall tap ended early, status {}", text.substr(kExit.size())));
         const bool type1 = text.starts_with(kType1Prefix);
         auto& trace = type1 ? out_.type1 : out_.trace;
         try {
@@ -67,7 +68,7 @@ class Recording {
         }
     }
 
-    // What is said before the first step: the observation did not begin.
+    // What is said before the first step: the program was not started.
     void refuse(const Line& line) {
         const auto* event = line.event();
         const auto* lab = event == nullptr ? nullptr : std::get_if<LabEvent>(event);

@@ -59,12 +59,15 @@ Judged judge(const Trace& trace, const std::string& model) {
             steps_asked(trace)};
 }
 
+// A trace in which nothing was asked proves nothing, but that the machine died in it counts.
+bool counts(const Judged& j) { return j.asked > 0 || j.trace.lines.back().event() != nullptr; }
+
 ExitStatus status_of(const Observation& seen, const std::vector<Judged>& judged, bool strict) {
     auto status = ExitStatus::pass;
     bool remarked = false;
     std::uint64_t asked = 0;
     for (const auto& j : judged) {
-        if (j.asked > 0 || j.trace.lines.back().event() != nullptr) status = graver(status, j.verdict.exit_status());
+        if (counts(j)) status = graver(status, j.verdict.exit_status());
         remarked = remarked || !j.remarks.empty();
         asked += j.asked;
     }
@@ -78,7 +81,7 @@ const char* word_for(ExitStatus status) {
     return status == ExitStatus::violation ? "violation" : "inconclusive";
 }
 
-std::string counts(const std::map<std::string, unsigned>& names) {
+std::string by_name(const std::map<std::string, unsigned>& names) {
     std::vector<std::string> out;
     for (const auto& [name, n] : names) out.push_back(fmt::format("{} x{}", name, n));
     return fmt::format("{}", fmt::join(out, ", "));
@@ -90,9 +93,9 @@ std::string told(const Judged& j) {
         if (v.known.empty()) out += "\n" + explain(j.trace, v) + "\n";
         else out += fmt::format("  known: {}: {} [{}]\n", v.rule, v.summary, v.known);
     }
-    if (j.asked > 0 && !j.verdict.reason.empty()) out += "  " + j.verdict.reason + "\n";
+    if (counts(j) && !j.verdict.reason.empty()) out += "  " + j.verdict.reason + "\n";
     for (const auto& r : j.remarks) out += fmt::format("  {}: {}\n", r.id, r.text);
-    if (!j.omissions.not_judged.empty()) out += "  not judged: " + counts(j.omissions.not_judged) + "\n";
+    if (!j.omissions.not_judged.empty()) out += "  not judged: " + by_name(j.omissions.not_judged) + "\n";
     for (const auto& text : j.omissions.not_followed) out += "  not followed: " + text + "\n";
     return out;
 }

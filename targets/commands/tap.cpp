@@ -75,7 +75,9 @@ void add_tap(CLI::App& app, ExitStatus& status) {
     auto* command = app.add_subcommand("tap", "run a program on this machine under observation");
     command->group("");  // not for people: see observe
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("--device", arguments->devices, "a function to bind, and its name: NAME=BDF")->required();
+    command->add_option("--device", arguments->devices, "a function to bind, and its name: NAME=BDF")
+        ->allow_extra_args(false)
+        ->required();
     command->add_option("--limit", arguments->limit_ms, "milliseconds the program may take")->required();
     command->add_option("command", arguments->command, "the program and its arguments")->required();
     command->callback([arguments, &status] {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <climits>
 #include <filesystem>
+#include <fstream>
 
 namespace landfall {
 namespace {
@@ -58,6 +59,13 @@ std::pair<std::uint64_t, std::uint64_t> Observer::inode(pid_t thread, int descri
     struct stat file {};
     (void)::stat(fmt::format("/proc/{}/fd/{}", thread, descriptor).c_str(), &file);
     return {file.st_dev, file.st_ino};
+}
+
+bool Observer::maps(pid_t thread, const std::string& path) const {
+    std::ifstream in(fmt::format("/proc/{}/maps", thread));
+    for (std::string line; std::getline(in, line);)
+        if (line.ends_with(path)) return true;
+    return false;
 }
 
 bool Observer::is_ours(pid_t thread, std::uint64_t descriptor) {

@@ -26,6 +26,7 @@ class Observer final : public CallListener, private Tracee {
     bool read(pid_t thread, std::uint64_t address, std::span<std::byte> to) const override;
     unsigned memory_of(pid_t thread) const override;
     std::pair<std::uint64_t, std::uint64_t> inode(pid_t thread, int descriptor) const override;
+    bool maps(pid_t thread, const std::string& path) const override;
 
     struct UnderWay {
         Nanoseconds begin;

@@ -53,7 +53,9 @@ void Translator::opened(pid_t thread, int descriptor, const std::string& path, b
     } else if (path.starts_with(kDevices)) {
         std::error_code error;
         const auto link = std::filesystem::read_symlink("/sys/class/vfio-dev/" + path.substr(kDevices.size()) + "/device", error);
-        file = make_device(link.filename().string());
+        auto device = make_device(link.filename().string());
+        device.path = path;
+        file = std::move(device);
     } else if (path.starts_with(kGroups)) {
         Group group;
         const auto number = path.substr(kGroups.size());
@@ -75,6 +77,12 @@ void Translator::released(FileId id) {
     if (auto* group = std::get_if<Group>(&node.mapped())) return leave(id, *group);
     const auto* device = std::get_if<Device>(&node.mapped());
     if (device == nullptr) return;
+    // The kernel keeps a file open that is mapped; when that ends is not watched.
+    if (auto* context = get<Context>(device->context);
+        context != nullptr && !context->lost && !device->path.empty() && tracee_.maps(thread_, device->path)) {
+        context->lost = true;
+        iommufd_.not_followed("what this iommufd does after a device was closed with its registers still mapped");
+    }
     if (device->open && !device->name.empty()) {
         iommufd_.step(thread_, now_, DeviceControl{DeviceControl::Verb::close, device->name}, Answer{});
         now_.begin = now_.end;  // what goes next goes after it

@@ -33,6 +33,8 @@ class Tracee {
     [[nodiscard]] virtual unsigned memory_of(pid_t thread) const = 0;
     /// Device and inode of an open file.
     [[nodiscard]] virtual std::pair<std::uint64_t, std::uint64_t> inode(pid_t thread, int descriptor) const = 0;
+    /// A part of the file is mapped by the thread's process.
+    [[nodiscard]] virtual bool maps(pid_t thread, const std::string& path) const = 0;
 };
 
 /// An ioctl that is over.
@@ -106,6 +108,7 @@ class Translator {
     };
     struct Device {
         std::string name;  ///< empty: a function the trace does not name
+        std::string path;  ///< of its own device file; empty if it was opened through its group
         std::optional<FileId> context, group;
         bool open = false, attached = false, lost = false;
     };
