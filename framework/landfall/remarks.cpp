@@ -14,13 +14,16 @@
 namespace landfall {
 namespace {
 
-constexpr RemarkInfo kSiblingElsewhere{
-    "sibling-elsewhere",
-    "another member's replace moved the group, and the program went on as if this device were where it was attached"};
+constexpr RemarkInfo kSiblingElsewhere{"sibling-elsewhere",
+                                       "another member's replace moved the group, and the program went on as "
+                                       "if this device were where it was attached"};
 constexpr RemarkInfo kReachedUnattached{
-    "reached-unattached", "a device that is bound, and attached to nothing, does DMA through what a sibling is attached to"};
-constexpr RemarkInfo kRefusedByGroup{"refused-by-group", "an attach failed because a sibling holds the group elsewhere"};
-constexpr RemarkInfo kMapUnseen{"map-unseen", "mappings no device could use, from their first to their last moment"};
+    "reached-unattached",
+    "a device that is bound, and attached to nothing, does DMA through what a sibling is attached to"};
+constexpr RemarkInfo kRefusedByGroup{"refused-by-group",
+                                     "an attach failed because a sibling holds the group elsewhere"};
+constexpr RemarkInfo kMapUnseen{"map-unseen",
+                                "mappings no device could use, from their first to their last moment"};
 
 constexpr unsigned kEnd = std::numeric_limits<unsigned>::max();
 
@@ -50,13 +53,16 @@ class Facts {
     }
 
     [[nodiscard]] const std::vector<Life>& lives() const { return lives_; }
-    [[nodiscard]] std::string text(unsigned line) const { return fmt::format("line {} '{}'", line, texts_.at(line)); }
+    [[nodiscard]] std::string text(unsigned line) const {
+        return fmt::format("line {} '{}'", line, texts_.at(line));
+    }
     [[nodiscard]] const std::string& space_of(const std::string& domain) const {
         const auto it = space_of_.find(domain);
         return it == space_of_.end() ? domain : it->second;
     }
     /// The first line behind `from` and before `until` that changes a mapping in one of the spaces.
-    [[nodiscard]] std::optional<unsigned> change(const std::set<std::string>& spaces, unsigned from, unsigned until) const {
+    [[nodiscard]] std::optional<unsigned> change(const std::set<std::string>& spaces, unsigned from,
+                                                 unsigned until) const {
         for (const auto& [line, space] : changes_)
             if (line > from && line < until && spaces.contains(space)) return line;
         return std::nullopt;
@@ -83,10 +89,12 @@ class Facts {
     }
     void control(const DeviceControl& s, unsigned line) {
         if (s.verb == DeviceControl::Verb::open) lives_.push_back({s.device, line, kEnd, {}});
-        if (auto* life = present(s.device); s.verb == DeviceControl::Verb::close && life != nullptr) life->until = line;
+        if (auto* life = present(s.device); s.verb == DeviceControl::Verb::close && life != nullptr)
+            life->until = line;
     }
     [[nodiscard]] Life* present(const std::string& device) {
-        const auto it = std::ranges::find_if(lives_, [&](const Life& l) { return l.device == device && l.until == kEnd; });
+        const auto it = std::ranges::find_if(
+            lives_, [&](const Life& l) { return l.device == device && l.until == kEnd; });
         return it == lives_.end() ? nullptr : &*it;
     }
 
@@ -97,7 +105,8 @@ class Facts {
     unsigned followed_until_ = kEnd;
 };
 
-// A parting of what the kernel does and what a program believes that has not heard of groups, within one life of the device.
+// A parting of what the kernel does and what a program believes that has not heard of groups, within one life
+// of the device.
 struct Spell {
     const Life& life;
     const Parting& parting;
@@ -121,9 +130,10 @@ std::optional<Remark> sibling_elsewhere(const Facts& facts, const Spell& s) {
     Remark out{std::string(kSiblingElsewhere.id), {s.from}, {}};
     if (attached != s.life.attached.begin()) out.lines.push_back(*std::prev(attached));
     if (changed) out.lines.push_back(*changed);
-    out.text = fmt::format("{} was attached to '{}', but since {} its DMA goes through '{}', as its whole group's does; {}",
-                           s.parting.device, told, facts.text(s.from), goes,
-                           changed ? "then came " + facts.text(*changed) : "it was left so");
+    out.text = fmt::format(
+        "{} was attached to '{}', but since {} its DMA goes through '{}', as its whole group's does; {}",
+        s.parting.device, told, facts.text(s.from), goes,
+        changed ? "then came " + facts.text(*changed) : "it was left so");
     tidy(out.lines);
     return out;
 }
@@ -137,9 +147,11 @@ std::optional<Remark> reached_unattached(const Facts& facts, const Spell& s) {
     if (!changed && !never) return std::nullopt;
     Remark out{std::string(kReachedUnattached.id), {s.from}, {}};
     if (changed) out.lines.push_back(*changed);
-    out.text = fmt::format("{} is bound and attached to nothing, but since {} its DMA goes through '{}', as its whole group's does{}",
-                           s.parting.device, facts.text(s.from), goes,
-                           changed ? "; it reaches what " + facts.text(*changed) + " changed" : "");
+    out.text = fmt::format(
+        "{} is bound and attached to nothing, but since {} its DMA goes through '{}', as its whole group's "
+        "does{}",
+        s.parting.device, facts.text(s.from), goes,
+        changed ? "; it reaches what " + facts.text(*changed) + " changed" : "");
     return out;
 }
 
@@ -150,17 +162,22 @@ void remark_on_partings(const Facts& facts, const Divergence& divergence, std::v
         for (const auto& life : facts.lives()) {
             const auto spell = spell_in(life, parting, facts.followed_until());
             if (!spell) continue;
-            auto remark = told == "none" ? reached_unattached(facts, *spell) : sibling_elsewhere(facts, *spell);
+            auto remark =
+                told == "none" ? reached_unattached(facts, *spell) : sibling_elsewhere(facts, *spell);
             if (remark) out.push_back(std::move(*remark));
         }
     }
 }
 
-void remark_on_disputes(const Trace& trace, const Facts& facts, const Divergence& divergence, std::vector<Remark>& out) {
+void remark_on_disputes(const Trace& trace, const Facts& facts, const Divergence& divergence,
+                        std::vector<Remark>& out) {
     for (const auto& dispute : divergence.disputes) {
         const auto line = std::ranges::find(trace.lines, dispute.line, &Line::number);
-        if (!std::holds_alternative<Attach>(*line->step()) || dispute.observed == "ok" || dispute.owed[1] != "ok") continue;
-        out.push_back({std::string(kRefusedByGroup.id), {dispute.line},
+        if (!std::holds_alternative<Attach>(*line->step()) || dispute.observed == "ok" ||
+            dispute.owed[1] != "ok")
+            continue;
+        out.push_back({std::string(kRefusedByGroup.id),
+                       {dispute.line},
                        fmt::format("{} answered {}", facts.text(dispute.line), dispute.owed[0])});
     }
 }
@@ -189,20 +206,23 @@ class Watch {
             for (const auto& change : model_->fact(*fact)) apply(change, line.number);
         const auto* answer = answer_of(line);
         if (answer == nullptr) return;
-        if (const auto* copy = std::get_if<IoasCopy>(line.step()); copy != nullptr && answer->error.ok()) copied(*copy);
+        if (const auto* copy = std::get_if<IoasCopy>(line.step()); copy != nullptr && answer->error.ok())
+            copied(*copy);
         for (const auto& change : model_->apply(*line.step(), *answer)) apply(change, line.number);
     }
     void apply(const Change& change, unsigned line) {
-        std::visit(Overloaded{[&](const SpaceMade& c) { names_[c.space] = c.name; },
-                              [&](const AreaMapped& c) {
-                                  areas_[c.space][c.area.range.start] = {c.area.range, line, blind_ || is_seen(c.space)};
-                              },
-                              [&](const AreaUnmapped& c) {
-                                  const auto node = areas_[c.space].extract(c.start);
-                                  if (!node.empty()) ended(c.space, node.mapped());
-                              },
-                              [&](const GroupMoved& c) { moved(c); }, [](const auto&) {}},
-                   change);
+        std::visit(
+            Overloaded{
+                [&](const SpaceMade& c) { names_[c.space] = c.name; },
+                [&](const AreaMapped& c) {
+                    areas_[c.space][c.area.range.start] = {c.area.range, line, blind_ || is_seen(c.space)};
+                },
+                [&](const AreaUnmapped& c) {
+                    const auto node = areas_[c.space].extract(c.start);
+                    if (!node.empty()) ended(c.space, node.mapped());
+                },
+                [&](const GroupMoved& c) { moved(c); }, [](const auto&) {}},
+            change);
     }
     void moved(const GroupMoved& c) {
         views_[c.group] = c.space;
@@ -237,7 +257,8 @@ void remark_on_mappings(const Trace& trace, const Facts& facts, std::vector<Rema
         const auto first = facts.text(lines.front());
         const auto more = lines.size() == 1 ? std::string() : fmt::format(" and {} more", lines.size() - 1);
         out.push_back({std::string(kMapUnseen.id), lines,
-                       fmt::format("no device was on '{}' while what {}{} mapped was there", watch.name(space), first, more)});
+                       fmt::format("no device was on '{}' while what {}{} mapped was there",
+                                   watch.name(space), first, more)});
     }
 }
 
@@ -257,12 +278,15 @@ std::vector<Remark> remarks(const Trace& trace) {
     return out;
 }
 
-std::vector<RemarkInfo> remark_infos() { return {kSiblingElsewhere, kReachedUnattached, kRefusedByGroup, kMapUnseen}; }
+std::vector<RemarkInfo> remark_infos() {
+    return {kSiblingElsewhere, kReachedUnattached, kRefusedByGroup, kMapUnseen};
+}
 
 Omissions omissions(const Trace& trace) {
     Omissions out;
     for (const auto& line : trace.lines) {
-        if (const auto what = after(line, kNotJudged)) ++out.not_judged[std::string(what->substr(0, what->find(' ')))];
+        if (const auto what = after(line, kNotJudged))
+            ++out.not_judged[std::string(what->substr(0, what->find(' ')))];
         if (const auto what = after(line, kNotFollowed)) out.not_followed.emplace_back(*what);
     }
     return out;

@@ -1,5 +1,5 @@
-// What the program behind a trace may not know about itself. No verdict: the kernel did as it should, the program lives
-// with groups it does not seem to know of. A pure function.
+// What the program behind a trace may not know about itself. No verdict: the kernel did as it should, the
+// program lives with groups it does not seem to know of. A pure function.
 #pragma once
 
 #include <map>
@@ -17,8 +17,9 @@ struct Remark {
     std::string text;             ///< one line
 };
 
-/// Made from the trace of a program that knew what it wanted, not of a scenario, which breaks every rule on purpose.
-/// What lasts for a moment only, because there is one call a device, is no remark. Ordered by their first lines.
+/// Made from the trace of a program that knew what it wanted, not of a scenario, which breaks every rule on
+/// purpose. What lasts for a moment only, because there is one call a device, is no remark. Ordered by their
+/// first lines.
 [[nodiscard]] std::vector<Remark> remarks(const Trace& trace);
 
 struct RemarkInfo {

@@ -12,7 +12,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// A program on a machine with a pair: its devices are closed until it opens them. Steps are given with their answers.
+// A program on a machine with a pair: its devices are closed until it opens them. Steps are given with their
+// answers.
 Trace program(const std::string& steps) {
     std::string text =
         "kernel \"7.3.4\"\niommu \"vtd\"\ndevice a 0000:01:00.0 8086:10c9 group 1 engine igb\n"
@@ -53,17 +54,23 @@ const std::string kBothOnOne =
 const std::string kClosed = "close a => ok\nclose b => ok\n";
 
 TEST(Remarks, AMappingForASiblingThatIsElsewhereIsRemarkedOnTwice) {
-    const auto found = of(kBothOnOne + "replace a two => ok\nmap one 0x300000 m2 rw => ok\nreplace b two => ok\n" + kClosed);
+    const auto found =
+        of(kBothOnOne + "replace a two => ok\nmap one 0x300000 m2 rw => ok\nreplace b two => ok\n" + kClosed);
     ASSERT_THAT(ids(found), ElementsAre("sibling-elsewhere", "map-unseen"));
-    EXPECT_THAT(found[0].text, HasSubstr("b was attached to 'one', but since line 18 'replace a two' its DMA goes through 'two'"));
+    EXPECT_THAT(
+        found[0].text,
+        HasSubstr("b was attached to 'one', but since line 18 'replace a two' its DMA goes through 'two'"));
     EXPECT_THAT(found[0].text, HasSubstr("then came line 19 'map one 0x300000 m2 rw'"));
     EXPECT_THAT(found[0].lines, ElementsAre(17, 18, 19));
     EXPECT_THAT(found[1].lines, ElementsAre(19));
 }
 
 TEST(Remarks, ReplacingEveryMemberInTurnIsHowItIsDone) {
-    EXPECT_THAT(of(kBothOnOne + "replace a two => ok\nranges one => ok 0x0+0xfffffffffffff000\nreplace b two => ok\n"
-                                "unmap one 0x200000+4K => ok 0x1000\n" + kClosed), IsEmpty());
+    EXPECT_THAT(of(kBothOnOne +
+                   "replace a two => ok\nranges one => ok 0x0+0xfffffffffffff000\nreplace b two => ok\n"
+                   "unmap one 0x200000+4K => ok 0x1000\n" +
+                   kClosed),
+                IsEmpty());
 }
 
 TEST(Remarks, ASiblingLeftBehindIsRemarkedOnWithoutAMapping) {
@@ -81,61 +88,80 @@ TEST(Remarks, NothingIsSaidOfWhatWasNotFollowedToItsEnd) {
 }
 
 TEST(Remarks, PageTablesOfOneAddressSpaceShareItsMappings) {
-    const auto tables = "open a => ok\nopen b => ok\nioas one bare => ok\nioas two bare => ok\nhwpt h1 one a => ok\n"
-                        "hwpt h2 two a => ok\nattach a h1 => ok\nattach b h1 => ok\nreplace a h2 => ok\n";
+    const auto tables =
+        "open a => ok\nopen b => ok\nioas one bare => ok\nioas two bare => ok\nhwpt h1 one a => ok\n"
+        "hwpt h2 two a => ok\nattach a h1 => ok\nattach b h1 => ok\nreplace a h2 => ok\n";
     EXPECT_THAT(ids(of(tables + std::string("map one 0x200000 m1 rw => ok\nreplace b h2 => ok\n") + kClosed)),
                 ElementsAre("sibling-elsewhere", "map-unseen"));
 }
 
 TEST(Remarks, AMemberThatIsBoundAndNeverAttachedIsReachedAllTheSame) {
-    const auto found = of("open a => ok\nopen b => ok\nioas one bare => ok\nattach a one => ok\nmap one 0x200000 m1 rw => ok\n" + kClosed);
+    const auto found =
+        of("open a => ok\nopen b => ok\nioas one bare => ok\nattach a one => ok\nmap one 0x200000 m1 rw => "
+           "ok\n" +
+           kClosed);
     ASSERT_THAT(ids(found), ElementsAre("reached-unattached"));
     EXPECT_THAT(found[0].text, HasSubstr("b is bound and attached to nothing"));
 }
 
 TEST(Remarks, AMemberNobodyBoundIsNoneOfTheProgramsBusiness) {
-    EXPECT_THAT(of("open a => ok\nioas one bare => ok\nattach a one => ok\nmap one 0x200000 m1 rw => ok\nclose a => ok\n"), IsEmpty());
+    EXPECT_THAT(of("open a => ok\nioas one bare => ok\nattach a one => ok\nmap one 0x200000 m1 rw => "
+                   "ok\nclose a => ok\n"),
+                IsEmpty());
 }
 
 TEST(Remarks, ADetachedMemberReachesWhatIsMappedAfterwards) {
     const auto found = of(kBothOnOne + "detach b => ok\nmap one 0x300000 m2 rw => ok\n" + kClosed);
-    ASSERT_THAT(ids(found), ElementsAre("map-unseen", "reached-unattached"));  // the former: nobody ever was on 'two'
+    ASSERT_THAT(ids(found),
+                ElementsAre("map-unseen", "reached-unattached"));  // the former: nobody ever was on 'two'
     EXPECT_THAT(found[1].text, HasSubstr("it reaches what line 19 'map one 0x300000 m2 rw' changed"));
 }
 
 TEST(Remarks, TakingEverythingDownDeviceByDeviceIsFine) {
-    EXPECT_THAT(of("open a => ok\nopen b => ok\nioas one bare => ok\nmap one 0x200000 m1 rw => ok\nattach a one => ok\n"
+    EXPECT_THAT(of("open a => ok\nopen b => ok\nioas one bare => ok\nmap one 0x200000 m1 rw => ok\nattach a "
+                   "one => ok\n"
                    "attach b one => ok\ndetach b => ok\nclose b => ok\ndetach a => ok\nclose a => ok\n"
-                   "unmap one all => ok 0x1000\ndestroy one => ok\n"), IsEmpty());
+                   "unmap one all => ok 0x1000\ndestroy one => ok\n"),
+                IsEmpty());
 }
 
 TEST(Remarks, AnAttachThatTheGroupForbidsIsExplained) {
-    const auto found = of("open a => ok\nopen b => ok\nioas one bare => ok\nioas two bare => ok\nattach a one => ok\n"
-                          "attach b two => EINVAL\nattach b one => ok\n" + kClosed);
+    const auto found =
+        of("open a => ok\nopen b => ok\nioas one bare => ok\nioas two bare => ok\nattach a one => ok\n"
+           "attach b two => EINVAL\nattach b one => ok\n" +
+           kClosed);
     ASSERT_THAT(ids(found), ElementsAre("refused-by-group"));
     EXPECT_THAT(found[0].text, HasSubstr("answered EINVAL: the group is attached to 'one'"));
 }
 
 TEST(Remarks, MappingsBeforeTheFirstAttachAreSeenByIt) {
-    EXPECT_THAT(of("ioas one bare => ok\nmap one 0x200000 m1 rw => ok\nopen a => ok\nattach a one => ok\nclose a => ok\n"), IsEmpty());
+    EXPECT_THAT(of("ioas one bare => ok\nmap one 0x200000 m1 rw => ok\nopen a => ok\nattach a one => "
+                   "ok\nclose a => ok\n"),
+                IsEmpty());
 }
 
 TEST(Remarks, MappingsThatAreOnlyCopiedFromAreUsed) {
-    EXPECT_THAT(of("ioas one bare => ok\nioas two bare => ok\nmap one 0x200000 m1 rw => ok\nopen a => ok\nattach a two => ok\n"
-                   "ioas-copy two 0x400000 one 0x200000+4K rw => ok\nclose a => ok\n"), IsEmpty());
+    EXPECT_THAT(of("ioas one bare => ok\nioas two bare => ok\nmap one 0x200000 m1 rw => ok\nopen a => "
+                   "ok\nattach a two => ok\n"
+                   "ioas-copy two 0x400000 one 0x200000+4K rw => ok\nclose a => ok\n"),
+                IsEmpty());
 }
 
 TEST(Remarks, UnseenMappingsOfAnAddressSpaceAreOneRemark) {
-    const auto found = of("ioas one bare => ok\nmap one 0x200000 m1 rw => ok\nmap one 0x300000 m2 rw => ok\nunmap one all => ok 0x2000\n");
+    const auto found =
+        of("ioas one bare => ok\nmap one 0x200000 m1 rw => ok\nmap one 0x300000 m2 rw => ok\nunmap one all "
+           "=> ok 0x2000\n");
     ASSERT_THAT(ids(found), ElementsAre("map-unseen"));
     EXPECT_THAT(found[0].text, HasSubstr("and 1 more"));
 }
 
 TEST(Remarks, OmissionsAreCountedByName) {
-    const auto found = omissions(program("ioas one bare => ok\n# not judged: IOMMU_GET_HW_INFO => ok\n"
-                                         "# not judged: IOMMU_GET_HW_INFO => EFAULT\n# not judged: fault 0000:01:00.0 write 0x0\n"
-                                         "# not followed: a PASID\n# somebody's note\n"));
-    EXPECT_THAT(found.not_judged, ElementsAre(testing::Pair("IOMMU_GET_HW_INFO", 2), testing::Pair("fault", 1)));
+    const auto found = omissions(
+        program("ioas one bare => ok\n# not judged: IOMMU_GET_HW_INFO => ok\n"
+                "# not judged: IOMMU_GET_HW_INFO => EFAULT\n# not judged: fault 0000:01:00.0 write 0x0\n"
+                "# not followed: a PASID\n# somebody's note\n"));
+    EXPECT_THAT(found.not_judged,
+                ElementsAre(testing::Pair("IOMMU_GET_HW_INFO", 2), testing::Pair("fault", 1)));
     EXPECT_THAT(found.not_followed, ElementsAre("a PASID"));
 }
 

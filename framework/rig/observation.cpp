@@ -56,15 +56,18 @@ class Recording {
     void take(const std::string& text, Channel& channel) {
         out_.end = parse_end(text);
         if (out_.end) return;
-        if (text.starts_with(kExit)) throw channel.died(fmt::format("landfall tap ended early, status {}", text.substr(kExit.size())));
+        if (text.starts_with(kExit))
+            throw channel.died(fmt::format("landfall tap ended early, status {}", text.substr(kExit.size())));
         const bool type1 = text.starts_with(kType1Prefix);
         auto& trace = type1 ? out_.type1 : out_.trace;
         try {
-            auto line = parse_line(std::string_view(text).substr(type1 ? kType1Prefix.size() : 0), trace.file, 0);
+            auto line =
+                parse_line(std::string_view(text).substr(type1 ? kType1Prefix.size() : 0), trace.file, 0);
             refuse(line);
             add(trace, std::move(line));
         } catch (const TextError& e) {
-            throw channel.died(fmt::format("landfall tap sent what is no trace line: '{}' ({})", text, e.what()));
+            throw channel.died(
+                fmt::format("landfall tap sent what is no trace line: '{}' ({})", text, e.what()));
         }
     }
 
@@ -72,7 +75,8 @@ class Recording {
     void refuse(const Line& line) {
         const auto* event = line.event();
         const auto* lab = event == nullptr ? nullptr : std::get_if<LabEvent>(event);
-        if (lab != nullptr && last_ == Nanoseconds{}) throw LabError(fmt::format("rig {}: {}", out_.trace.file, lab->text));
+        if (lab != nullptr && last_ == Nanoseconds{})
+            throw LabError(fmt::format("rig {}: {}", out_.trace.file, lab->text));
     }
 
     void add(Trace& trace, Line line) {
@@ -90,7 +94,8 @@ std::vector<std::string> with_addresses(std::vector<std::string> command, const 
     for (auto& word : command)
         for (const auto& f : file.functions) {
             const auto placeholder = "{" + f.name + "}";
-            for (std::size_t at = 0; (at = word.find(placeholder, at)) != std::string::npos; at += f.bdf.str().size())
+            for (std::size_t at = 0; (at = word.find(placeholder, at)) != std::string::npos;
+                 at += f.bdf.str().size())
                 word.replace(at, placeholder.size(), f.bdf.str());
         }
     return command;
@@ -101,7 +106,8 @@ TapRequest request_for(const RigFile& file, const ObserveOptions& options) {
     for (const auto& f : file.functions) out.devices.push_back(fmt::format("{}={}", f.name, f.bdf.str()));
     const auto found = out.command.empty() ? std::string() : find_program(out.command.front());
     if (found.empty())
-        throw LabError(fmt::format("there is no program '{}'", out.command.empty() ? "" : out.command.front()));
+        throw LabError(
+            fmt::format("there is no program '{}'", out.command.empty() ? "" : out.command.front()));
     out.command.front() = std::filesystem::canonical(found).string();
     return out;
 }
@@ -122,8 +128,8 @@ void observe_locally(const TapRequest& request, Observation& out, Recording& rec
     out.console.clear();
 }
 
-void observe_in_guest(const RigFile& file, RigOptions boot, const TapRequest& request, const ObserveOptions& options,
-                      Observation& out, Recording& recording) {
+void observe_in_guest(const RigFile& file, RigOptions boot, const TapRequest& request,
+                      const ObserveOptions& options, Observation& out, Recording& recording) {
     boot.carry.emplace_back(request.command.front());
     for (const auto& path : options.files) boot.carry.push_back(std::filesystem::canonical(path));
     const auto rig = start_qemu_rig(file, boot);
@@ -137,7 +143,8 @@ void observe_in_guest(const RigFile& file, RigOptions boot, const TapRequest& re
 std::string ObservedEnd::str() const {
     if (how == How::stopped) return "stopped";
     const auto* name = how == How::killed ? sigabbrev_np(number) : nullptr;
-    if (how == How::killed) return fmt::format("killed {}", name != nullptr ? "SIG" + std::string(name) : std::to_string(number));
+    if (how == How::killed)
+        return fmt::format("killed {}", name != nullptr ? "SIG" + std::string(name) : std::to_string(number));
     return fmt::format("exited {}", number);
 }
 
@@ -180,8 +187,10 @@ Observation observe(const RigFile& file, RigOptions boot, const ObserveOptions& 
     const auto request = request_for(file, options);
     Observation out;
     Recording recording(file, out);
-    if (file.kind == RigFile::Kind::local) observe_locally(request, out, recording);
-    else observe_in_guest(file, std::move(boot), request, options, out, recording);
+    if (file.kind == RigFile::Kind::local)
+        observe_locally(request, out, recording);
+    else
+        observe_in_guest(file, std::move(boot), request, options, out, recording);
     return out;
 }
 

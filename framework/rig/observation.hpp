@@ -29,7 +29,8 @@ struct ObservedEnd {
 [[nodiscard]] std::optional<ObservedEnd> parse_end(std::string_view line);
 inline constexpr std::string_view kType1Prefix = "type1: ";
 
-/// What a guest's first process is asked for; print() is one line, and parse_request() reads it back or throws TextError.
+/// What a guest's first process is asked for; print() is one line, and parse_request() reads it back or
+/// throws TextError.
 struct TapRequest {
     std::chrono::milliseconds limit{};
     std::vector<std::string> devices;  ///< NAME=BDF
@@ -41,21 +42,24 @@ inline constexpr std::string_view kTap = "tap ";
 [[nodiscard]] TapRequest parse_request(std::string_view line);
 
 struct ObserveOptions {
-    std::vector<std::string> command;  ///< the program as for a shell, {a} stands for the function a's address
-    std::vector<std::string> files;    ///< qemu: more of this machine's files the program finds at their places
+    std::vector<std::string>
+        command;                     ///< the program as for a shell, {a} stands for the function a's address
+    std::vector<std::string> files;  ///< qemu: more of this machine's files the program finds at their places
     std::chrono::milliseconds limit = std::chrono::minutes(5);
-    std::function<void(std::string_view)> show;  ///< what the program and its machine say meanwhile; may be empty
+    std::function<void(std::string_view)>
+        show;  ///< what the program and its machine say meanwhile; may be empty
 };
 
 struct Observation {
-    Trace trace;   ///< of everything but containers; its model is `iommufd`
-    Trace type1;   ///< of VFIO's own containers; its model is `type1`
+    Trace trace;                     ///< of everything but containers; its model is `iommufd`
+    Trace type1;                     ///< of VFIO's own containers; its model is `type1`
     std::optional<ObservedEnd> end;  ///< nullopt: the rig was lost before
     std::string console;             ///< of a virtual rig
 };
 
-/// Gets the machine, runs the program on it and gives the machine up again. Throws LabError if there is no such program, if
-/// the machine cannot be had, or if it cannot be observed there; a rig that dies meanwhile is the end of the trace.
+/// Gets the machine, runs the program on it and gives the machine up again. Throws LabError if there is no
+/// such program, if the machine cannot be had, or if it cannot be observed there; a rig that dies meanwhile
+/// is the end of the trace.
 [[nodiscard]] Observation observe(const RigFile& file, RigOptions boot, const ObserveOptions& options);
 
 }  // namespace landfall

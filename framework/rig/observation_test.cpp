@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 TEST(TapRequest, ReadsBackWhateverTheWordsAre) {
-    const TapRequest request{1500ms, {"a=0000:00:08.0", "b=0000:00:08.1"}, {"/opt/my program", "", "--x=\"1\" # \\", "\xff\n"}};
+    const TapRequest request{
+        1500ms, {"a=0000:00:08.0", "b=0000:00:08.1"}, {"/opt/my program", "", "--x=\"1\" # \\", "\xff\n"}};
     EXPECT_EQ(parse_request(print(request)), request);
     EXPECT_EQ(print(request).find('\n'), std::string::npos);
 }
@@ -32,7 +33,8 @@ TEST(TapRequest, WithoutAProgramIsNone) {
 
 TEST(ObservedEnd, ReadsBack) {
     using How = ObservedEnd::How;
-    for (const ObservedEnd end : {ObservedEnd{How::exited, 0}, {How::exited, 4}, {How::killed, SIGSEGV}, {How::stopped, 0}})
+    for (const ObservedEnd end :
+         {ObservedEnd{How::exited, 0}, {How::exited, 4}, {How::killed, SIGSEGV}, {How::stopped, 0}})
         EXPECT_EQ(parse_end(print(end)), end);
     EXPECT_EQ((ObservedEnd{How::killed, SIGSEGV}.str()), "killed SIGSEGV");
     EXPECT_EQ(parse_end("program"), std::nullopt);
@@ -74,14 +76,17 @@ echo 'end 1'
 echo 'type1: end 1'
 echo 'program exited 0'
 )");
-    EXPECT_EQ(seen.trace.print(), "rig \"here\"\nkernel \"7.3.4\"\n@1 @2 ioas ioas1 bare => ok\n"
-                                  "# not judged: IOMMU_GET_HW_INFO => ok\nend 1\n");
-    EXPECT_EQ(seen.type1.print(), "rig \"here\"\nkernel \"7.3.4\"\n@3 @4 ioas container1 bare => ok\nend 1\n");
+    EXPECT_EQ(seen.trace.print(),
+              "rig \"here\"\nkernel \"7.3.4\"\n@1 @2 ioas ioas1 bare => ok\n"
+              "# not judged: IOMMU_GET_HW_INFO => ok\nend 1\n");
+    EXPECT_EQ(seen.type1.print(),
+              "rig \"here\"\nkernel \"7.3.4\"\n@3 @4 ioas container1 bare => ok\nend 1\n");
     ASSERT_TRUE(seen.end.has_value());
     EXPECT_TRUE(seen.end->well());
-    EXPECT_THAT(read_file(dir_ / "diary"),
-                testing::MatchesRegex("tap --limit 1500 --device a=0000:03:00.0 --device b=0000:03:00.1 -- .*/true "
-                                      "--use=0000:03:00.1 -x\n"));
+    EXPECT_THAT(
+        read_file(dir_ / "diary"),
+        testing::MatchesRegex("tap --limit 1500 --device a=0000:03:00.0 --device b=0000:03:00.1 -- .*/true "
+                              "--use=0000:03:00.1 -x\n"));
 }
 
 TEST_F(ObserveLocallyTest, WhatCannotBeObservedIsTheLabsTrouble) {
@@ -104,7 +109,8 @@ TEST(Observe, ASimulatedRigHasNoKernelToCall) {
 }
 
 TEST(Observe, AProgramThatIsNotThereStartsNoMachine) {
-    EXPECT_THROW(std::ignore = observe(load_rig("edu-pair-vtd"), {}, {{"./no-such-program"}, {}, 1s, {}}), LabError);
+    EXPECT_THROW(std::ignore = observe(load_rig("edu-pair-vtd"), {}, {{"./no-such-program"}, {}, 1s, {}}),
+                 LabError);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// `landfall observe -- PROGRAM...`: somebody else's program on a rig. Was the kernel right, and does the program know what it
-// did?
+// `landfall observe -- PROGRAM...`: somebody else's program on a rig. Was the kernel right, and does the
+// program know what it did?
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -55,8 +55,8 @@ Judged judge(const Trace& trace, const std::string& model) {
     options.model = model;
     options.known = load_known();
     // Containers take groups whole: there are no members to be remarked on.
-    return {trace, check(trace, options), model == "iommufd" ? remarks(trace) : std::vector<Remark>{}, omissions(trace),
-            steps_asked(trace)};
+    return {trace, check(trace, options), model == "iommufd" ? remarks(trace) : std::vector<Remark>{},
+            omissions(trace), steps_asked(trace)};
 }
 
 // A trace in which nothing was asked proves nothing, but that the machine died in it counts.
@@ -90,8 +90,10 @@ std::string by_name(const std::map<std::string, unsigned>& names) {
 std::string told(const Judged& j) {
     std::string out;
     for (const auto& v : j.verdict.violations) {
-        if (v.known.empty()) out += "\n" + explain(j.trace, v) + "\n";
-        else out += fmt::format("  known: {}: {} [{}]\n", v.rule, v.summary, v.known);
+        if (v.known.empty())
+            out += "\n" + explain(j.trace, v) + "\n";
+        else
+            out += fmt::format("  known: {}: {} [{}]\n", v.rule, v.summary, v.known);
     }
     if (counts(j) && !j.verdict.reason.empty()) out += "  " + j.verdict.reason + "\n";
     for (const auto& r : j.remarks) out += fmt::format("  {}: {}\n", r.id, r.text);
@@ -107,14 +109,15 @@ std::string summary_of(const std::string& name, const Observation& seen, const s
         asked += j.asked;
         remarked += j.remarks.size();
     }
-    auto out = fmt::format("{:<12} {:<28} {:<16} {:>5} steps {:>3} remarks {:>7.1f} s\n", word_for(status), name,
-                           seen.end ? seen.end->str() : "rig lost", asked, remarked, seconds);
+    auto out = fmt::format("{:<12} {:<28} {:<16} {:>5} steps {:>3} remarks {:>7.1f} s\n", word_for(status),
+                           name, seen.end ? seen.end->str() : "rig lost", asked, remarked, seconds);
     for (const auto& j : judged) out += told(j);
     if (asked == 0) out += "  the program asked nothing that can be judged\n";
     return out;
 }
 
-void keep(const std::string& directory, const std::string& name, const Observation& seen, const std::string& summary) {
+void keep(const std::string& directory, const std::string& name, const Observation& seen,
+          const std::string& summary) {
     if (directory.empty()) return;
     std::filesystem::create_directories(directory);
     const auto base = (std::filesystem::path(directory) / name).string();
@@ -128,7 +131,10 @@ ExitStatus observe_and_tell(Arguments& a) {
     a.boot.log = [quiet = a.quiet](const std::string& text) {
         if (!quiet) fmt::print(stderr, "landfall: {}\n", text);
     };
-    if (!a.quiet) a.options.show = [](std::string_view text) { (void)!::write(STDERR_FILENO, text.data(), text.size()); };
+    if (!a.quiet)
+        a.options.show = [](std::string_view text) {
+            (void)!::write(STDERR_FILENO, text.data(), text.size());
+        };
     const auto begin = Clock::now();
     auto file = load_rig(a.rig);
     if (a.memory_mib != 0) file.memory_mib = a.memory_mib;
@@ -146,10 +152,13 @@ ExitStatus observe_and_tell(Arguments& a) {
 }  // namespace
 
 void add_observe(CLI::App& app, ExitStatus& status) {
-    auto* command = app.add_subcommand("observe", "run somebody else's program on a rig and judge what it did");
+    auto* command =
+        app.add_subcommand("observe", "run somebody else's program on a rig and judge what it did");
     const auto arguments = std::make_shared<Arguments>();
     auto& a = *arguments;
-    command->add_option("command", a.options.command, "the program and its arguments, behind --; {a} is the function a's address")
+    command
+        ->add_option("command", a.options.command,
+                     "the program and its arguments, behind --; {a} is the function a's address")
         ->required();
     command->add_option("--rig", a.rig, "a rig that ships (landfall rig list) or a rig file")->required();
     command->add_option("--kernel", a.boot.kernel, "a kernel's name, or a bzImage, vmlinux or source tree");

@@ -1,9 +1,9 @@
-// `landfall tap`: runs a program on this machine under observation. Its trace on stdout; what it says, and our log, on
-// stderr. `landfall observe` is the other end.
+// `landfall tap`: runs a program on this machine under observation. Its trace on stdout; what it says, and
+// our log, on stderr. `landfall observe` is the other end.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <unistd.h>
+#include <cstdio>
 
 #include "commands/commands.hpp"
 #include "landfall/remarks.hpp"
@@ -28,15 +28,18 @@ void put(const std::string& text) {
 std::vector<ObservedFunction> functions_of(const std::vector<Fact>& facts) {
     std::vector<ObservedFunction> out;
     for (const auto& fact : facts)
-        if (const auto* d = std::get_if<DeviceFact>(&fact); d != nullptr && d->name != "-") out.push_back({d->name, d->bdf, d->group});
+        if (const auto* d = std::get_if<DeviceFact>(&fact); d != nullptr && d->name != "-")
+            out.push_back({d->name, d->bdf, d->group});
     return out;
 }
 
 // What the IOMMU blocked is told, but no DMA of the program is seen that could explain it.
 void tell_events(LinuxTarget& target, Transcript& transcript) {
     for (auto& event : target.events()) {
-        if (std::holds_alternative<FaultEvent>(event)) transcript.not_judged(print(event).substr(2));
-        else transcript.event(std::move(event), target.now());
+        if (std::holds_alternative<FaultEvent>(event))
+            transcript.not_judged(print(event).substr(2));
+        else
+            transcript.event(std::move(event), target.now());
     }
 }
 
@@ -60,7 +63,8 @@ void observe(const Arguments& a) {
     }
     Tracer tracer(a.command, STDERR_FILENO);
     if (tracer.unfiltered())
-        fmt::print(stderr, "landfall: this kernel has no seccomp filters: the program stops at every system call\n");
+        fmt::print(stderr,
+                   "landfall: this kernel has no seccomp filters: the program stops at every system call\n");
     Observer observer(functions_of(facts), iommufd, type1, [&target] { return target.now(); });
     const auto end = tracer.run(observer, std::chrono::milliseconds(a.limit_ms));
     tell_events(target, iommufd);

@@ -14,8 +14,8 @@ namespace landfall {
 /// Functions as the command line names them: NAME=BDF, or NAME=BDF,scratch. Throws TextError.
 [[nodiscard]] std::vector<NamedDevice> parse_devices(const std::vector<std::string>& arguments);
 
-/// Gives functions to vfio-pci, and hands them back to their drivers when this process is gone, however it went. Taken
-/// while there is only one thread, so the keeper may use the whole library.
+/// Gives functions to vfio-pci, and hands them back to their drivers when this process is gone, however it
+/// went. Taken while there is only one thread, so the keeper may use the whole library.
 class Loan {
   public:
     /// Throws LabError if vfio-pci does not take one of them.

@@ -44,7 +44,8 @@ void Descriptors::execute(pid_t before, pid_t thread) {
 void Descriptors::unshare(pid_t thread) {
     const auto of = of_thread_.find(thread);
     if (of == of_thread_.end()) return;
-    const auto users = std::ranges::count(of_thread_, of->second, [](const auto& entry) { return entry.second; });
+    const auto users =
+        std::ranges::count(of_thread_, of->second, [](const auto& entry) { return entry.second; });
     if (users < 2) return;
     const auto copy = tables_.at(of->second);
     for (const auto& [descriptor, entry] : copy) hold(entry.file);

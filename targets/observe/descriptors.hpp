@@ -1,4 +1,5 @@
-// Which open file a descriptor of an observed thread means. Pure bookkeeping, told of every call that changes it.
+// Which open file a descriptor of an observed thread means. Pure bookkeeping, told of every call that changes
+// it.
 #pragma once
 
 #include <sys/types.h>

@@ -42,7 +42,10 @@ bool closes_on_exec(const SystemCall& call) {
 
 Observer::Observer(std::vector<ObservedFunction> functions, Transcript& iommufd, Transcript& type1,
                    std::function<Nanoseconds()> now)
-    : iommufd_(iommufd), type1_(type1), now_(std::move(now)), translator_(std::move(functions), *this, iommufd, type1) {
+    : iommufd_(iommufd),
+      type1_(type1),
+      now_(std::move(now)),
+      translator_(std::move(functions), *this, iommufd, type1) {
     translator_.begin(now_());
 }
 
@@ -96,7 +99,8 @@ void Observer::executed(pid_t before, pid_t thread) {
 
 void Observer::ending(pid_t thread, int status) {
     ending_[thread] = now_();
-    if (thread == program_ && status != 0) iommufd_.not_followed("what the program would have done had it not failed");
+    if (thread == program_ && status != 0)
+        iommufd_.not_followed("what the program would have done had it not failed");
 }
 
 void Observer::ended(pid_t thread) {
@@ -111,7 +115,8 @@ void Observer::ended(pid_t thread) {
 
 // ---- calls ------------------------------------------------------------------------------------------------
 
-// The kernel's structures begin with their size, but for those that are no structures: then what is there is taken.
+// The kernel's structures begin with their size, but for those that are no structures: then what is there is
+// taken.
 std::vector<std::byte> Observer::argument_of(const SystemCall& call) const {
     std::vector<std::byte> bytes(Translator::kArgumentBytes);
     for (; !bytes.empty(); bytes.resize(bytes.size() / 2))
@@ -133,7 +138,8 @@ bool Observer::entered(const SystemCall& call) {
             break;
         case SYS_dup2:
         case SYS_dup3:
-            if (!is_ours(call.thread, call.arguments[0]) && !is_ours(call.thread, call.arguments[1])) return false;
+            if (!is_ours(call.thread, call.arguments[0]) && !is_ours(call.thread, call.arguments[1]))
+                return false;
             break;
         case SYS_close_range: break;
         default: return false;
@@ -170,23 +176,31 @@ void Observer::returned(const SystemCall& call, std::int64_t result) {
 void Observer::ioctl(const SystemCall& call, std::int64_t result, const UnderWay& under_way) {
     const auto file = descriptors().find(call.thread, as_descriptor(call.arguments[0]));
     if (!file) return;
-    translator_.called({call.thread, *file, call.arguments[1], call.arguments[2], under_way.argument,
-                        {under_way.begin, now_()}, result});
+    translator_.called({call.thread,
+                        *file,
+                        call.arguments[1],
+                        call.arguments[2],
+                        under_way.argument,
+                        {under_way.begin, now_()},
+                        result});
 }
 
 void Observer::opened(const SystemCall& call, int descriptor) {
     std::error_code error;
-    const auto path = std::filesystem::read_symlink(fmt::format("/proc/{}/fd/{}", call.thread, descriptor), error);
+    const auto path =
+        std::filesystem::read_symlink(fmt::format("/proc/{}/fd/{}", call.thread, descriptor), error);
     translator_.opened(call.thread, descriptor, path.string(), closes_on_exec(call));
 }
 
 void Observer::duplicated(const SystemCall& call, int descriptor) {
     const auto from = as_descriptor(call.arguments[0]);
-    if (call.number != SYS_fcntl) return descriptors().duplicate(call.thread, from, descriptor, closes_on_exec(call));
+    if (call.number != SYS_fcntl)
+        return descriptors().duplicate(call.thread, from, descriptor, closes_on_exec(call));
     const auto command = call.arguments[1];
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
         descriptors().duplicate(call.thread, from, descriptor, command == F_DUPFD_CLOEXEC);
-    if (command == F_SETFD) descriptors().close_on_exec(call.thread, from, from, (call.arguments[2] & FD_CLOEXEC) != 0);
+    if (command == F_SETFD)
+        descriptors().close_on_exec(call.thread, from, from, (call.arguments[2] & FD_CLOEXEC) != 0);
 }
 
 // close(2) has closed it, whatever it answers.
@@ -198,8 +212,10 @@ void Observer::closing(const SystemCall& call) {
 void Observer::close_range(const SystemCall& call) {
     const auto first = as_last(call.arguments[0]), last = as_last(call.arguments[1]);
     if ((call.arguments[2] & CLOSE_RANGE_UNSHARE) != 0) descriptors().unshare(call.thread);
-    if ((call.arguments[2] & CLOSE_RANGE_CLOEXEC) != 0) descriptors().close_on_exec(call.thread, first, last, true);
-    else descriptors().close(call.thread, first, last);
+    if ((call.arguments[2] & CLOSE_RANGE_CLOEXEC) != 0)
+        descriptors().close_on_exec(call.thread, first, last, true);
+    else
+        descriptors().close(call.thread, first, last);
 }
 
 }  // namespace landfall

@@ -17,7 +17,8 @@ struct Name {
 
 using enum FileKind;
 
-// include/uapi/linux/iommufd.h and vfio.h of Linux 7.3. Numbers, not macros: the headers may be older than the kernel.
+// include/uapi/linux/iommufd.h and vfio.h of Linux 7.3. Numbers, not macros: the headers may be older than
+// the kernel.
 constexpr std::array kNames{
     Name{iommufd, 0x80, "IOMMU_DESTROY"},
     Name{iommufd, 0x81, "IOMMU_IOAS_ALLOC"},

@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -19,6 +17,7 @@
 #include <utility>
 
 #include "landfall/error.hpp"
+#include "observe/call_filter.hpp"
 #include "os/deadline.hpp"
 #include "os/fd.hpp"
 
@@ -30,48 +29,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kKillLimit{5000};
 // Other threads may never leave nothing to notice. By then a dead child has had its turn.
 constexpr unsigned kMostBeforeWait = 1000;
-// The type of every ioctl of VFIO and iommufd (include/uapi/linux/vfio.h, iommufd.h).
-constexpr std::uint32_t kIoctlType = ';';
-
-// What changes who has which descriptor open; ioctl is filtered by its type on top.
-constexpr std::array kCalls{SYS_open, SYS_openat, SYS_openat2, SYS_creat,       SYS_close, SYS_dup,   SYS_dup2,
-                            SYS_dup3, SYS_fcntl,  SYS_clone,   SYS_close_range, SYS_clone3, SYS_wait4, SYS_waitid};
-
 // ---- in the child -----------------------------------------------------------------------------------------
-
-// Lets everything pass but what is looked at. A call of another architecture's numbers is looked at, too: it is unknown.
-std::vector<sock_filter> make_filter() {
-    const auto load = [](std::size_t at) {
-        return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(at));
-    };
-    const auto answer = [](std::uint32_t action) { return sock_filter BPF_STMT(BPF_RET | BPF_K, action); };
-    const auto unless = [](std::uint32_t value) { return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1); };
-    std::vector<sock_filter> out{load(offsetof(seccomp_data, nr))};
-    for (const auto call : kCalls) {
-        out.push_back(unless(static_cast<std::uint32_t>(call)));
-        out.push_back(answer(SECCOMP_RET_TRACE));
-    }
-    out.push_back(sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 1, 0));
-    out.push_back(answer(SECCOMP_RET_ALLOW));
-    out.push_back(load(offsetof(seccomp_data, args[1])));
-    out.push_back(sock_filter BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 8));
-    out.push_back(sock_filter BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff));
-    out.push_back(unless(kIoctlType));
-    out.push_back(answer(SECCOMP_RET_TRACE));
-    out.push_back(answer(SECCOMP_RET_ALLOW));
-    return out;
-}
-
-bool install(const std::vector<sock_filter>& filter) {
-    const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0) return true;
-    return errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
 
 struct Prepared {
     std::vector<char*> argv;
-    std::vector<sock_filter> filter;
+    CallFilter filter;
     int output, go, filtered;
 };
 
@@ -86,7 +48,7 @@ struct Prepared {
     dup2(p.output, STDERR_FILENO);
     char c = 0;
     if (read(p.go, &c, 1) != 1) _exit(127);  // nobody traces us
-    c = install(p.filter) ? 1 : 0;
+    c = p.filter.install() ? 1 : 0;
     if (write(p.filtered, &c, 1) != 1) _exit(127);
     if (read(p.go, &c, 1) != 1) _exit(127);
     prctl(PR_SET_PDEATHSIG, 0);  // from here on PTRACE_O_EXITKILL
@@ -103,8 +65,9 @@ std::pair<Fd, Fd> make_pipe() {
     return {Fd(ends[0]), Fd(ends[1])};
 }
 
-constexpr long kOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |
-                          PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
+constexpr long kOptions = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP |
+                          PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+                          PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
 
 unsigned long message_of(pid_t thread) {
     unsigned long message = 0;
@@ -153,7 +116,7 @@ bool read_memory(pid_t thread, std::uint64_t address, std::span<std::byte> to) {
 Tracer::Tracer(const std::vector<std::string>& argv, int output) {
     auto [go_read, go] = make_pipe();
     auto [filtered, filtered_write] = make_pipe();
-    Prepared prepared{{}, make_filter(), output, go_read.get(), filtered_write.get()};
+    Prepared prepared{{}, CallFilter(), output, go_read.get(), filtered_write.get()};
     for (const auto& word : argv) prepared.argv.push_back(const_cast<char*>(word.c_str()));
     prepared.argv.push_back(nullptr);
     program_ = fork();
@@ -200,9 +163,12 @@ ProgramEnd Tracer::run(CallListener& listener, milliseconds limit) {
     while (!threads_.empty()) {
         int status = 0;
         const pid_t thread = waitpid(-1, &status, __WALL | WNOHANG);
-        if (thread > 0) handle(thread, status, listener);
-        else if (thread < 0 && errno == ECHILD) break;
-        else if (waiting_.empty()) child_signal.wait(deadline.left());
+        if (thread > 0)
+            handle(thread, status, listener);
+        else if (thread < 0 && errno == ECHILD)
+            break;
+        else if (waiting_.empty())
+            child_signal.wait(deadline.left());
         if (thread <= 0 || ++since_waited_ > kMostBeforeWait) resume_waiting();
         if (!deadline.passed()) continue;
         if (end_.out_of_time) throw LabError("the observed program cannot be killed");
@@ -214,16 +180,19 @@ ProgramEnd Tracer::run(CallListener& listener, milliseconds limit) {
     return end_;
 }
 
-// The kernel shows a dead child to its parent only after its tracer has taken notice of it. A program that learned of the
-// death in another way (a pidfd) must find it all the same: its wait(2) goes on when there is nothing left to notice.
+// The kernel shows a dead child to its parent only after its tracer has taken notice of it. A program that
+// learned of the death in another way (a pidfd) must find it all the same: its wait(2) goes on when there is
+// nothing left to notice.
 void Tracer::resume_waiting() {
     since_waited_ = 0;
     for (const pid_t thread : std::exchange(waiting_, {})) resume(thread);
 }
 
 void Tracer::handle(pid_t thread, int status, CallListener& listener) {
-    if (WIFSTOPPED(status)) stopped(thread, status, listener);
-    else over(thread, status, listener);
+    if (WIFSTOPPED(status))
+        stopped(thread, status, listener);
+    else
+        over(thread, status, listener);
 }
 
 void Tracer::stopped(pid_t thread, int status, CallListener& listener) {
@@ -235,9 +204,12 @@ void Tracer::stopped(pid_t thread, int status, CallListener& listener) {
     if (signal == (SIGTRAP | 0x80) || what == PTRACE_EVENT_SECCOMP) return system_call(thread, listener);
     if (what == PTRACE_EVENT_STOP) {
         // A group stop lasts until SIGCONT; what else ends up here is a new thread, or our PTRACE_INTERRUPT.
-        const bool group_stop = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
-        if (group_stop) ptrace(PTRACE_LISTEN, thread, nullptr, nullptr);
-        else resume(thread);
+        const bool group_stop =
+            signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+        if (group_stop)
+            ptrace(PTRACE_LISTEN, thread, nullptr, nullptr);
+        else
+            resume(thread);
         return;
     }
     if (what != 0) event(thread, what, listener);
@@ -282,11 +254,14 @@ void Tracer::system_call(pid_t thread, CallListener& listener) {
     SystemCall call{thread, info.entry.nr, {}};
     std::ranges::copy(info.entry.args, call.arguments.begin());
     state.reports = info.arch == AUDIT_ARCH_X86_64 && listener.entered(call);
-    // Of others only those are kept that a PTRACE_EVENT may come out of, and whoever stops at every call meets their end.
+    // Of others only those are kept that a PTRACE_EVENT may come out of, and whoever stops at every call
+    // meets their end.
     const bool makes_thread = call.number == SYS_clone || call.number == SYS_clone3;
     if (state.reports || makes_thread || unfiltered_) state.call = call;
-    if (call.number == SYS_wait4 || call.number == SYS_waitid) waiting_.push_back(thread);
-    else resume(thread);
+    if (call.number == SYS_wait4 || call.number == SYS_waitid)
+        waiting_.push_back(thread);
+    else
+        resume(thread);
 }
 
 void Tracer::over(pid_t thread, int status, CallListener& listener) {

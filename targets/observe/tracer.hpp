@@ -1,4 +1,5 @@
-// A program and all it starts, seen at its system calls: ptrace, with a seccomp filter where the kernel has one.
+// A program and all it starts, seen at its system calls: ptrace, with a seccomp filter where the kernel has
+// one.
 #pragma once
 
 #include <sys/types.h>
@@ -23,8 +24,8 @@ struct SystemCall {
     std::array<std::uint64_t, 6> arguments{};
 };
 
-/// Who wants to know. A thread is stopped while it is told about it, so its memory and its descriptors hold still
-/// unless others share them.
+/// Who wants to know. A thread is stopped while it is told about it, so its memory and its descriptors hold
+/// still unless others share them.
 class CallListener {
   public:
     virtual ~CallListener() = default;
@@ -36,7 +37,8 @@ class CallListener {
     virtual void started(pid_t parent, pid_t thread, std::uint64_t flags) = 0;
     /// Its other threads are gone, `before` is what the thread was called.
     virtual void executed(pid_t before, pid_t thread) = 0;
-    /// It will end with this status of wait(2), but still has all it had; and, later, it has ended. The latter may come alone.
+    /// It will end with this status of wait(2), but still has all it had; and, later, it has ended. The
+    /// latter may come alone.
     virtual void ending(pid_t thread, int status) = 0;
     virtual void ended(pid_t thread) = 0;
 };
@@ -50,8 +52,9 @@ struct ProgramEnd {
 
 class Tracer {
   public:
-    /// Starts the program, which waits to be let go by run(). It reads nothing, and its stdout and stderr are `output`.
-    /// Throws LabError if it cannot be traced; a program that cannot be executed ends with status 127.
+    /// Starts the program, which waits to be let go by run(). It reads nothing, and its stdout and stderr are
+    /// `output`. Throws LabError if it cannot be traced; a program that cannot be executed ends with status
+    /// 127.
     Tracer(const std::vector<std::string>& argv, int output);
     Tracer(const Tracer&) = delete;
     Tracer& operator=(const Tracer&) = delete;

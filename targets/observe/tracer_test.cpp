@@ -86,7 +86,8 @@ TEST_F(TracerTest, ExitStatusesAndSignalsAreTheProgramsOwn) {
 }
 
 TEST_F(TracerTest, AShellCanStopAndContinueItsChildren) {
-    EXPECT_EQ(run("sleep 60 & kill -STOP $!; kill -CONT $!; kill $!; wait $!; [ $? = 143 ]"), (ProgramEnd{0, {}, false}));
+    EXPECT_EQ(run("sleep 60 & kill -STOP $!; kill -CONT $!; kill $!; wait $!; [ $? = 143 ]"),
+              (ProgramEnd{0, {}, false}));
 }
 
 TEST_F(TracerTest, AProgramThatIsNotThereEndsWith127) {
@@ -110,8 +111,9 @@ TEST_F(TracerTest, WhoIsStartedAndNeverRunIsKilled) {
     EXPECT_EQ(kill(started, 0), -1);
 }
 
-// A parent that learns of a child's death by other means than wait(2) finds it when it waits. Under a tracer the kernel
-// hides the dead from their parent until the tracer has taken notice, and this one has its hands full with somebody else.
+// A parent that learns of a child's death by other means than wait(2) finds it when it waits. Under a tracer
+// the kernel hides the dead from their parent until the tracer has taken notice, and this one has its hands
+// full with somebody else.
 TEST_F(TracerTest, AChildSeenToDieCanBeWaitedFor) {
     const char* script =
         "import os, select, signal\n"

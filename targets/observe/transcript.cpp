@@ -9,7 +9,9 @@ namespace landfall {
 namespace {
 
 // What a program maps exists before it is mapped, whoever maps it: it stands in front of a block.
-bool is_buffer(const Line& line) { return line.step() != nullptr && std::holds_alternative<Buffer>(*line.step()); }
+bool is_buffer(const Line& line) {
+    return line.step() != nullptr && std::holds_alternative<Buffer>(*line.step());
+}
 
 }  // namespace
 

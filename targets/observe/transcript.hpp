@@ -12,8 +12,8 @@
 
 namespace landfall {
 
-/// Calls of several threads may overlap: those that do become a block of lanes, a lane a thread, as the grammar has it.
-/// So lines come out when no call is under way.
+/// Calls of several threads may overlap: those that do become a block of lanes, a lane a thread, as the
+/// grammar has it. So lines come out when no call is under way.
 class Transcript {
   public:
     using Sink = std::function<void(const Line&)>;
@@ -24,8 +24,8 @@ class Transcript {
     void over(pid_t thread);
 
     void step(pid_t thread, Interval when, Step step, Answer answer);
-    /// What is no step of the grammar, or one whose answer hangs on what the trace does not know. `what` begins with its
-    /// name: "IOMMU_GET_HW_INFO => ok".
+    /// What is no step of the grammar, or one whose answer hangs on what the trace does not know. `what`
+    /// begins with its name: "IOMMU_GET_HW_INFO => ok".
     void not_judged(const std::string& what);
     /// From here on the trace does not follow what happens to these objects.
     void not_followed(const std::string& why);

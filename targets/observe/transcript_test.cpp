@@ -28,7 +28,8 @@ TEST_F(TranscriptTest, CallsBehindOneAnotherAreSteps) {
     map(8, 3, 4, 0x2000);
     transcript.over(8);
     transcript.finish();
-    EXPECT_THAT(lines, ElementsAre("@1 @2 map ioas1 0x1000 m rw => ok", "@3 @4 map ioas1 0x2000 m rw => ok", "end 2"));
+    EXPECT_THAT(lines, ElementsAre("@1 @2 map ioas1 0x1000 m rw => ok", "@3 @4 map ioas1 0x2000 m rw => ok",
+                                   "end 2"));
 }
 
 TEST_F(TranscriptTest, CallsSideBySideAreABlockBehindTheMemoryTheyName) {

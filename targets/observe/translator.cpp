@@ -11,8 +11,8 @@
 namespace landfall {
 namespace {
 
-// Answers that hang on what no trace knows: whether memory is there and how much may be pinned, what the kernel supports,
-// signals. That a call was refused so changes nothing, so the trace may be silent about it.
+// Answers that hang on what no trace knows: whether memory is there and how much may be pinned, what the
+// kernel supports, signals. That a call was refused so changes nothing, so the trace may be silent about it.
 constexpr std::array kNotOurs{EFAULT, ENOMEM, E2BIG, EOPNOTSUPP, EINTR, EACCES, ENODEV, EMSGSIZE};
 
 constexpr std::uint64_t kLargestBuffer = 1ULL << 30;  // the grammar's
@@ -37,7 +37,8 @@ void Translator::begin(Nanoseconds now) {
 
 Translator::Device Translator::make_device(const std::string& bdf) const {
     const auto parsed = Bdf::parse(bdf);
-    const auto it = std::ranges::find_if(functions_, [&](const ObservedFunction& f) { return parsed == f.bdf; });
+    const auto it =
+        std::ranges::find_if(functions_, [&](const ObservedFunction& f) { return parsed == f.bdf; });
     Device device;
     if (it != functions_.end()) device.name = it->name;
     return device;
@@ -52,17 +53,21 @@ void Translator::opened(pid_t thread, int descriptor, const std::string& path, b
         file = Container{};
     } else if (path.starts_with(kDevices)) {
         std::error_code error;
-        const auto link = std::filesystem::read_symlink("/sys/class/vfio-dev/" + path.substr(kDevices.size()) + "/device", error);
+        const auto link = std::filesystem::read_symlink(
+            "/sys/class/vfio-dev/" + path.substr(kDevices.size()) + "/device", error);
         auto device = make_device(link.filename().string());
         device.path = path;
         file = std::move(device);
     } else if (path.starts_with(kGroups)) {
         Group group;
         const auto number = path.substr(kGroups.size());
-        if (std::from_chars(number.data(), number.data() + number.size(), group.number).ec == std::errc{}) file = group;
+        if (std::from_chars(number.data(), number.data() + number.size(), group.number).ec == std::errc{})
+            file = group;
     }
-    if (file) files_.emplace(descriptors_.open(thread, descriptor, close_on_exec), std::move(*file));
-    else descriptors_.close(thread, descriptor, descriptor);
+    if (file)
+        files_.emplace(descriptors_.open(thread, descriptor, close_on_exec), std::move(*file));
+    else
+        descriptors_.close(thread, descriptor, descriptor);
 }
 
 std::optional<FileKind> Translator::kind(FileId id) const {
@@ -78,10 +83,12 @@ void Translator::released(FileId id) {
     const auto* device = std::get_if<Device>(&node.mapped());
     if (device == nullptr) return;
     // The kernel keeps a file open that is mapped; when that ends is not watched.
-    if (auto* context = get<Context>(device->context);
-        context != nullptr && !context->lost && !device->path.empty() && tracee_.maps(thread_, device->path)) {
+    if (auto* context = get<Context>(device->context); context != nullptr && !context->lost &&
+                                                       !device->path.empty() &&
+                                                       tracee_.maps(thread_, device->path)) {
         context->lost = true;
-        iommufd_.not_followed("what this iommufd does after a device was closed with its registers still mapped");
+        iommufd_.not_followed(
+            "what this iommufd does after a device was closed with its registers still mapped");
     }
     if (device->open && !device->name.empty()) {
         iommufd_.step(thread_, now_, DeviceControl{DeviceControl::Verb::close, device->name}, Answer{});
@@ -97,11 +104,10 @@ void Translator::called(const Ioctl& call) {
     at(call.thread, call.when);
     const auto it = files_.find(call.file);
     if (it == files_.end()) return;
-    std::visit(Overloaded{[&](Context& f) { iommufd_call(call, f); },
-                          [&](Container& f) { container_call(call, f); },
-                          [&](Group& f) { group_call(call, f); },
-                          [&](Device& f) { device_call(call, f); }},
-               it->second);
+    std::visit(
+        Overloaded{[&](Context& f) { iommufd_call(call, f); }, [&](Container& f) { container_call(call, f); },
+                   [&](Group& f) { group_call(call, f); }, [&](Device& f) { device_call(call, f); }},
+        it->second);
 }
 
 void Translator::record(const Ioctl& call, Transcript& to, Step step, Answer answer) {
@@ -129,7 +135,8 @@ std::optional<BufferSlice> Translator::buffer(const Ioctl& call, Transcript& to,
     const auto skew = address % kPageSize;
     if (length == 0 || length > kLargestBuffer || length % 8 != 0 || skew % 8 != 0) return std::nullopt;
     const auto [device, inode] =
-        file ? tracee_.inode(call.thread, *file) : std::pair<std::uint64_t, std::uint64_t>(0, tracee_.memory_of(call.thread));
+        file ? tracee_.inode(call.thread, *file)
+             : std::pair<std::uint64_t, std::uint64_t>(0, tracee_.memory_of(call.thread));
     auto& name = buffers_[{&to, device, inode, address, length}];
     if (name.empty()) {
         name = fresh(file ? "file" : "memory");

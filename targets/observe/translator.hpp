@@ -1,4 +1,5 @@
-// From ioctls of VFIO and iommufd to steps of the grammar: what each open file is, which name its ids have in the trace.
+// From ioctls of VFIO and iommufd to steps of the grammar: what each open file is, which name its ids have in
+// the trace.
 #pragma once
 
 #include <cstring>
@@ -32,7 +33,8 @@ class Tracee {
     /// Threads that share memory have one number.
     [[nodiscard]] virtual unsigned memory_of(pid_t thread) const = 0;
     /// Device and inode of an open file.
-    [[nodiscard]] virtual std::pair<std::uint64_t, std::uint64_t> inode(pid_t thread, int descriptor) const = 0;
+    [[nodiscard]] virtual std::pair<std::uint64_t, std::uint64_t> inode(pid_t thread,
+                                                                        int descriptor) const = 0;
     /// A part of the file is mapped by the thread's process.
     [[nodiscard]] virtual bool maps(pid_t thread, const std::string& path) const = 0;
 };
@@ -59,8 +61,10 @@ struct Ioctl {
 
 class Translator {
   public:
-    /// `iommufd` takes the steps of IOASes, `type1` those of VFIO's own containers: two traces, as they are two models.
-    Translator(std::vector<ObservedFunction> functions, const Tracee& tracee, Transcript& iommufd, Transcript& type1);
+    /// `iommufd` takes the steps of IOASes, `type1` those of VFIO's own containers: two traces, as they are
+    /// two models.
+    Translator(std::vector<ObservedFunction> functions, const Tracee& tracee, Transcript& iommufd,
+               Transcript& type1);
     Translator(const Translator&) = delete;
     Translator& operator=(const Translator&) = delete;
 
@@ -124,11 +128,14 @@ class Translator {
 
     // -- what became of a call
     void record(const Ioctl& call, Transcript& to, Step step, Answer answer);
-    void record(const Ioctl& call, Step step) { record(call, iommufd_, std::move(step), Answer{call.error(), {}, {}}); }
+    void record(const Ioctl& call, Step step) {
+        record(call, iommufd_, std::move(step), Answer{call.error(), {}, {}});
+    }
     void skip(const Ioctl& call, const std::string& why = {});
     /// It succeeded, and the trace cannot say what it did.
     void lose(const Ioctl& call, Context& context, const std::string& why);
-    /// The buffer that stands for `length` bytes of the thread's memory, or of a file; nullopt if the grammar has none such.
+    /// The buffer that stands for `length` bytes of the thread's memory, or of a file; nullopt if the grammar
+    /// has none such.
     [[nodiscard]] std::optional<BufferSlice> buffer(const Ioctl& call, Transcript& to, std::uint64_t address,
                                                     std::uint64_t length, std::optional<int> file = {});
 
@@ -145,10 +152,12 @@ class Translator {
     void allow(const Ioctl& call, Context& context);
     void option(const Ioctl& call, Context& context);
     void vfio_ioas(const Ioctl& call, Context& context);
-    [[nodiscard]] const Object* object(const Ioctl& call, Context& context, std::uint32_t id, bool ioas_only = true);
+    [[nodiscard]] const Object* object(const Ioctl& call, Context& context, std::uint32_t id,
+                                       bool ioas_only = true);
     void name_object(Context& context, std::uint32_t id, std::string name, ObjectKind kind);
     void record_map(const Ioctl& call, Context& context, Map map, bool known, std::uint64_t chosen);
-    [[nodiscard]] std::vector<IovaRange> read_ranges(const Ioctl& call, std::uint64_t address, std::uint32_t count) const;
+    [[nodiscard]] std::vector<IovaRange> read_ranges(const Ioctl& call, std::uint64_t address,
+                                                     std::uint32_t count) const;
 
     // -- translator_vfio.cpp
     void device_call(const Ioctl& call, Device& device);
@@ -175,7 +184,8 @@ class Translator {
     Descriptors descriptors_;
     std::map<FileId, File> files_;
     std::map<std::string, unsigned> count_;  ///< of names, by their stem
-    std::map<std::tuple<Transcript*, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t>, std::string> buffers_;
+    std::map<std::tuple<Transcript*, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t>, std::string>
+        buffers_;
     Interval now_;
     pid_t thread_ = 0;
 };

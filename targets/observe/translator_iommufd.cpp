@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint32_t kMostRanges = 4096;
-constexpr std::uint32_t kMapFlags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE;
+constexpr std::uint32_t kMapFlags =
+    IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE;
 
 Access access_of(std::uint32_t flags) {
     return {(flags & IOMMU_IOAS_MAP_READABLE) != 0, (flags & IOMMU_IOAS_MAP_WRITEABLE) != 0};
@@ -22,7 +23,9 @@ std::optional<Iova> fixed(std::uint32_t flags, std::uint64_t iova) {
     return (flags & IOMMU_IOAS_MAP_FIXED_IOVA) != 0 ? std::optional(Iova{iova}) : std::nullopt;
 }
 
-bool has_access(std::uint32_t flags) { return (flags & ~kMapFlags) == 0 && (access_of(flags).read || access_of(flags).write); }
+bool has_access(std::uint32_t flags) {
+    return (flags & ~kMapFlags) == 0 && (access_of(flags).read || access_of(flags).write);
+}
 
 // A range of the grammar is not empty and does not pass the top.
 std::optional<IovaRange> range_of(std::uint64_t start, std::uint64_t length) {
@@ -60,11 +63,15 @@ void Translator::iommufd_call(const Ioctl& call, Context& context) {
     compat_call(call, context);
 }
 
-const Translator::Object* Translator::object(const Ioctl& call, Context& context, std::uint32_t id, bool ioas_only) {
+const Translator::Object* Translator::object(const Ioctl& call, Context& context, std::uint32_t id,
+                                             bool ioas_only) {
     const auto it = context.objects.find(id);
-    if (it != context.objects.end() && (!ioas_only || it->second.kind == ObjectKind::ioas)) return &it->second;
-    if (call.ok()) lose(call, context, "it names an object that was not seen to be made");
-    else skip(call, "no such object");
+    if (it != context.objects.end() && (!ioas_only || it->second.kind == ObjectKind::ioas))
+        return &it->second;
+    if (call.ok())
+        lose(call, context, "it names an object that was not seen to be made");
+    else
+        skip(call, "no such object");
     return nullptr;
 }
 
@@ -83,8 +90,9 @@ void Translator::hwpt_alloc(const Ioctl& call, Context& context) {
     const auto in = call.in<iommu_hwpt_alloc>();
     const auto device = context.devices.find(in.dev_id);
     const auto parent = context.objects.find(in.pt_id);
-    const bool plain = device != context.devices.end() && !device->second.empty() && parent != context.objects.end() &&
-                       parent->second.kind == ObjectKind::ioas && in.data_type == IOMMU_HWPT_DATA_NONE;
+    const bool plain = device != context.devices.end() && !device->second.empty() &&
+                       parent != context.objects.end() && parent->second.kind == ObjectKind::ioas &&
+                       in.data_type == IOMMU_HWPT_DATA_NONE;
     if (!plain || (in.flags != 0 && !call.ok())) {
         if (call.ok()) return lose(call, context, "a nested page table, or one for a device without a name");
         return skip(call);
@@ -92,7 +100,8 @@ void Translator::hwpt_alloc(const Ioctl& call, Context& context) {
     // What the flags ask for is the device's affair; the page table is one of the IOAS all the same.
     if (in.flags != 0) skip(call, "its flags");
     const auto name = fresh("hwpt");
-    if (call.ok()) name_object(context, out<iommu_hwpt_alloc>(tracee_, call).out_hwpt_id, name, ObjectKind::hwpt);
+    if (call.ok())
+        name_object(context, out<iommu_hwpt_alloc>(tracee_, call).out_hwpt_id, name, ObjectKind::hwpt);
     record(call, Hwpt{name, parent->second.name, device->second});
 }
 
@@ -118,19 +127,22 @@ void Translator::map(const Ioctl& call, Context& context) {
     const auto* space = object(call, context, in.ioas_id);
     if (space == nullptr) return;
     const auto memory = has_access(in.flags) ? buffer(call, iommufd_, in.user_va, in.length) : std::nullopt;
-    record_map(call, context,
-               {space->name, fixed(in.flags, in.iova), memory.value_or(BufferSlice{}), access_of(in.flags), false},
-               memory.has_value(), out<iommu_ioas_map>(tracee_, call).iova);
+    record_map(
+        call, context,
+        {space->name, fixed(in.flags, in.iova), memory.value_or(BufferSlice{}), access_of(in.flags), false},
+        memory.has_value(), out<iommu_ioas_map>(tracee_, call).iova);
 }
 
 void Translator::map_file(const Ioctl& call, Context& context) {
     const auto in = call.in<iommu_ioas_map_file>();
     const auto* space = object(call, context, in.ioas_id);
     if (space == nullptr) return;
-    const auto memory = has_access(in.flags) ? buffer(call, iommufd_, in.start, in.length, in.fd) : std::nullopt;
-    record_map(call, context,
-               {space->name, fixed(in.flags, in.iova), memory.value_or(BufferSlice{}), access_of(in.flags), true},
-               memory.has_value(), out<iommu_ioas_map_file>(tracee_, call).iova);
+    const auto memory =
+        has_access(in.flags) ? buffer(call, iommufd_, in.start, in.length, in.fd) : std::nullopt;
+    record_map(
+        call, context,
+        {space->name, fixed(in.flags, in.iova), memory.value_or(BufferSlice{}), access_of(in.flags), true},
+        memory.has_value(), out<iommu_ioas_map_file>(tracee_, call).iova);
 }
 
 void Translator::copy(const Ioctl& call, Context& context) {
@@ -159,14 +171,16 @@ void Translator::unmap(const Ioctl& call, Context& context) {
     record(call, iommufd_, Unmap{space->name, everything ? std::nullopt : range}, answer);
 }
 
-std::vector<IovaRange> Translator::read_ranges(const Ioctl& call, std::uint64_t address, std::uint32_t count) const {
+std::vector<IovaRange> Translator::read_ranges(const Ioctl& call, std::uint64_t address,
+                                               std::uint32_t count) const {
     std::vector<iommu_iova_range> raw(std::min(count, kMostRanges));
     std::vector<IovaRange> ranges;
     if (!tracee_.read(call.thread, address, std::as_writable_bytes(std::span(raw)))) return ranges;
     for (const auto& r : raw) {
         // All 2^64 bytes do not fit a 64-bit length: the last page is left out of such a range.
         const auto length = r.last - r.start;
-        if (r.last >= r.start) ranges.push_back({Iova{r.start}, length == kAll ? length - (kPageSize - 1) : length + 1});
+        if (r.last >= r.start)
+            ranges.push_back({Iova{r.start}, length == kAll ? length - (kPageSize - 1) : length + 1});
     }
     return ranges;
 }
@@ -186,14 +200,17 @@ void Translator::allow(const Ioctl& call, Context& context) {
     if (space == nullptr) return;
     auto ranges = read_ranges(call, in.allowed_iovas, in.num_iovas);
     if (ranges.size() == in.num_iovas) return record(call, Allow{space->name, std::move(ranges)});
-    if (call.ok()) lose(call, context, "more ranges than a line of a trace holds");
-    else skip(call);
+    if (call.ok())
+        lose(call, context, "more ranges than a line of a trace holds");
+    else
+        skip(call);
 }
 
 void Translator::option(const Ioctl& call, Context& context) {
     const auto in = call.in<iommu_option>();
     const auto it = context.objects.find(in.object_id);
-    const bool huge_pages = in.option_id == IOMMU_OPTION_HUGE_PAGES && in.op == IOMMU_OPTION_OP_SET && in.val64 <= 1;
+    const bool huge_pages =
+        in.option_id == IOMMU_OPTION_HUGE_PAGES && in.op == IOMMU_OPTION_OP_SET && in.val64 <= 1;
     if (!huge_pages || it == context.objects.end() || it->second.kind != ObjectKind::ioas) return skip(call);
     record(call, Option{it->second.name, in.val64 == 1});
 }

@@ -36,8 +36,8 @@ std::vector<std::byte> bytes_of(const T& value) {
     return {bytes.begin(), bytes.end()};
 }
 
-// A process with threads 10, 11 ...; an iommufd is its descriptor 3, a container 4, group 1 is 5, the functions are not
-// opened through /sys, which this machine lacks, but through their group.
+// A process with threads 10, 11 ...; an iommufd is its descriptor 3, a container 4, group 1 is 5, the
+// functions are not opened through /sys, which this machine lacks, but through their group.
 class TranslatorTest : public testing::Test {
   protected:
     TranslatorTest() {
@@ -50,7 +50,8 @@ class TranslatorTest : public testing::Test {
     }
 
     template <class T>
-    void call(int descriptor, std::uint64_t request, const T& before, const T& after, std::int64_t result = 0) {
+    void call(int descriptor, std::uint64_t request, const T& before, const T& after,
+              std::int64_t result = 0) {
         tracee.memory[kArgument] = bytes_of(after);
         issue(descriptor, request, kArgument, bytes_of(before), result);
     }
@@ -121,9 +122,10 @@ TEST_F(TranslatorTest, IdsBecomeNamesAndMemoryBuffers) {
     iommu_destroy destroy{};
     destroy.id = 7;
     call(3, IOMMU_DESTROY, destroy);
-    EXPECT_THAT(lines, ElementsAre("ioas ioas1 bare => ok", "buffer memory1 4K => ok", "map ioas1 0x200000 memory1 rw => ok",
-                                   "map ioas1 0x200000 memory1 rw => EEXIST", "unmap ioas1 all => ok 0x1000",
-                                   "destroy ioas1 => ok"));
+    EXPECT_THAT(lines,
+                ElementsAre("ioas ioas1 bare => ok", "buffer memory1 4K => ok",
+                            "map ioas1 0x200000 memory1 rw => ok", "map ioas1 0x200000 memory1 rw => EEXIST",
+                            "unmap ioas1 all => ok 0x1000", "destroy ioas1 => ok"));
 }
 
 TEST_F(TranslatorTest, AnIdThatIsGivenOutAgainIsAnotherObject) {
@@ -151,15 +153,17 @@ TEST_F(TranslatorTest, RangesAreReadWhereTheyWereAskedFor) {
     tracee.memory[kRanges] = bytes_of(found);
     call(3, IOMMU_IOAS_IOVA_RANGES, ask);
     call(3, IOMMU_IOAS_IOVA_RANGES, ask, -EMSGSIZE);
-    EXPECT_THAT(lines, ElementsAre("ioas ioas1 bare => ok", "ranges ioas1 => ok 0x0+4K 0x2000+0xffffffffffffe000",
-                                   "# not judged: IOMMU_IOAS_IOVA_RANGES => EMSGSIZE"));
+    EXPECT_THAT(lines,
+                ElementsAre("ioas ioas1 bare => ok", "ranges ioas1 => ok 0x0+4K 0x2000+0xffffffffffffe000",
+                            "# not judged: IOMMU_IOAS_IOVA_RANGES => EMSGSIZE"));
 }
 
 TEST_F(TranslatorTest, WhatHangsOnTheProgramsMemoryIsNotJudged) {
     ioas(7);
     call(3, IOMMU_IOAS_MAP, mapping(7, 0x200000), -EFAULT);
     call(3, IOMMU_IOAS_MAP, mapping(9, 0x200000), -ENOENT);
-    EXPECT_THAT(lines, ElementsAre("ioas ioas1 bare => ok", "buffer memory1 4K => ok", "# not judged: IOMMU_IOAS_MAP => EFAULT",
+    EXPECT_THAT(lines, ElementsAre("ioas ioas1 bare => ok", "buffer memory1 4K => ok",
+                                   "# not judged: IOMMU_IOAS_MAP => EFAULT",
                                    "# not judged: IOMMU_IOAS_MAP => ENOENT: no such object"));
 }
 
@@ -180,7 +184,8 @@ TEST_F(TranslatorTest, OtherCallsAreCountedByName) {
     call(3, IOMMU_IOAS_ALLOC, iommu_ioas_alloc{}, -ENOMEM);
     issue(3, (';' << 8U) | 0xff, kArgument, {}, -ENOTTY);
     issue(4, VFIO_GET_API_VERSION, 0, {}, 0);  // it is about nothing
-    EXPECT_THAT(lines, ElementsAre("# not judged: IOMMU_GET_HW_INFO => ok", "# not judged: IOMMU_IOAS_ALLOC => ENOMEM",
+    EXPECT_THAT(lines, ElementsAre("# not judged: IOMMU_GET_HW_INFO => ok",
+                                   "# not judged: IOMMU_IOAS_ALLOC => ENOMEM",
                                    "# not judged: ioctl-0x3bff => ENOTTY"));
 }
 
@@ -198,8 +203,9 @@ TEST_F(TranslatorTest, ACompatibleContainerIsAnIoasAndADeviceIsAttachedAsItIsOpe
     nothing.size = 0;
     call(3, VFIO_IOMMU_UNMAP_DMA, unmap, nothing);
     close(6);
-    EXPECT_THAT(lines, ElementsAre("ioas compat1 bare => ok", "open a => ok", "attach a compat1 => ok", "buffer memory1 4K => ok",
-                                   "map compat1 0x200000 memory1 r => ok", "unmap compat1 0x300000+4K => ENOENT", "close a => ok"));
+    EXPECT_THAT(lines, ElementsAre("ioas compat1 bare => ok", "open a => ok", "attach a compat1 => ok",
+                                   "buffer memory1 4K => ok", "map compat1 0x200000 memory1 r => ok",
+                                   "unmap compat1 0x300000+4K => ENOENT", "close a => ok"));
     EXPECT_THAT(type1_lines, IsEmpty());
 }
 
@@ -224,7 +230,8 @@ TEST_F(TranslatorTest, AGroupIsAttachedWhenItsContainerGetsAnIommu) {
     EXPECT_THAT(type1_lines, IsEmpty());
     issue(4, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU, {});
     group_device("0000:01:00.1", 6);
-    vfio_iommu_type1_dma_map map{sizeof map, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE, kMemory, 0x200000, 4096};
+    vfio_iommu_type1_dma_map map{sizeof map, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE, kMemory,
+                                 0x200000, 4096};
     call(4, VFIO_IOMMU_MAP_DMA, map);
     vfio_iommu_type1_dma_unmap all{};
     all.flags = VFIO_DMA_UNMAP_FLAG_ALL;
@@ -234,9 +241,10 @@ TEST_F(TranslatorTest, AGroupIsAttachedWhenItsContainerGetsAnIommu) {
     close(5);
     EXPECT_EQ(type1_lines.back(), "unmap container1 all => ok 0x1000");  // the device holds its group
     close(6);
-    EXPECT_THAT(type1_lines, ElementsAre("ioas container1 bare => ok", "attach a container1 => ok", "buffer memory1 4K => ok",
-                                         "map container1 0x200000 memory1 rw => ok", "unmap container1 all => ok 0x1000",
-                                         "detach a => ok"));
+    EXPECT_THAT(type1_lines,
+                ElementsAre("ioas container1 bare => ok", "attach a container1 => ok",
+                            "buffer memory1 4K => ok", "map container1 0x200000 memory1 rw => ok",
+                            "unmap container1 all => ok 0x1000", "detach a => ok"));
     EXPECT_THAT(lines, IsEmpty());
 }
 
@@ -257,7 +265,8 @@ TEST_F(TranslatorTest, WhatVersion1RemovesBeyondTheRangeIsNotFollowed) {
 
 class BoundTest : public TranslatorTest {
   protected:
-    // As if opened through /dev/vfio/devices: bound to the iommufd by the group's way, without its own attach.
+    // As if opened through /dev/vfio/devices: bound to the iommufd by the group's way, without its own
+    // attach.
     BoundTest() {
         compat();
         group_device("0000:01:00.0", 6);
@@ -280,8 +289,8 @@ TEST_F(BoundTest, TheSecondAttachIsAReplace) {
     call(6, VFIO_DEVICE_DETACH_IOMMUFD_PT, vfio_device_detach_iommufd_pt{});
     attach(7, 20, -EBUSY);
     EXPECT_THAT(lines, ElementsAre("ioas ioas1 bare => ok", "attach a ioas1 => ok", "replace a ioas1 => ok",
-                                   "# not judged: VFIO_DEVICE_ATTACH_IOMMUFD_PT => ENOENT: no such object", "detach a => ok",
-                                   "attach a ioas1 => EBUSY"));
+                                   "# not judged: VFIO_DEVICE_ATTACH_IOMMUFD_PT => ENOENT: no such object",
+                                   "detach a => ok", "attach a ioas1 => EBUSY"));
 }
 
 TEST_F(BoundTest, APasidIsBeyondTheGrammar) {

@@ -1,4 +1,5 @@
-// The calls of VFIO (include/uapi/linux/vfio.h): devices, groups, containers, and an iommufd that stands for a container.
+// The calls of VFIO (include/uapi/linux/vfio.h): devices, groups, containers, and an iommufd that stands for
+// a container.
 #include <fmt/format.h>
 #include <linux/vfio.h>
 
@@ -55,11 +56,13 @@ void Translator::device_call(const Ioctl& call, Device& device) {
     skip(call);
 }
 
-// Why a device cannot be bound (its driver, who owns the group, interrupts) is not in the trace, save that it is already.
+// Why a device cannot be bound (its driver, who owns the group, interrupts) is not in the trace, save that it
+// is already.
 void Translator::bind(const Ioctl& call, Device& device) {
     const auto in = call.in<vfio_device_bind_iommufd>();
     if (!call.ok()) {
-        if (device.open && !device.name.empty() && call.error() == Errno{EINVAL}) return record(call, DeviceControl{Verb::open, device.name});
+        if (device.open && !device.name.empty() && call.error() == Errno{EINVAL})
+            return record(call, DeviceControl{Verb::open, device.name});
         return skip(call);
     }
     device.open = true;
@@ -88,7 +91,8 @@ void Translator::attach(const Ioctl& call, Device& device, Context& context) {
     device.attached = true;
     // For an IOAS the answer is the page table that was found or made.
     const auto table = out<vfio_device_attach_iommufd_pt>(tracee_, call).pt_id;
-    if (domain->kind == ObjectKind::ioas && table != in.pt_id) name_object(context, table, domain->name, ObjectKind::automatic);
+    if (domain->kind == ObjectKind::ioas && table != in.pt_id)
+        name_object(context, table, domain->name, ObjectKind::automatic);
 }
 
 void Translator::detach(const Ioctl& call, Device& device, Context& context) {
@@ -111,8 +115,10 @@ void Translator::reset(const Ioctl& call, Device& device) {
 void Translator::group_call(const Ioctl& call, Group& group) {
     if (call.request == VFIO_GROUP_SET_CONTAINER) return set_container(call, group);
     if (call.request == VFIO_GROUP_GET_DEVICE_FD) return get_device(call, group);
-    if (call.request == VFIO_GROUP_UNSET_CONTAINER && call.ok()) leave(call.file, group);
-    else skip(call);
+    if (call.request == VFIO_GROUP_UNSET_CONTAINER && call.ok())
+        leave(call.file, group);
+    else
+        skip(call);
 }
 
 void Translator::set_container(const Ioctl& call, Group& group) {
@@ -124,7 +130,8 @@ void Translator::set_container(const Ioctl& call, Group& group) {
         return;
     }
     auto* context = get<Context>(group.container);
-    if (context == nullptr) return iommufd_.not_followed("a group is in a container that was not seen to be opened");
+    if (context == nullptr)
+        return iommufd_.not_followed("a group is in a container that was not seen to be opened");
     if (!context->compat.empty() || context->lost) return;
     context->compat = fresh("compat");
     record(call, Ioas{context->compat, true});
@@ -148,7 +155,8 @@ void Translator::get_device(const Ioctl& call, Group& group) {
     if (context == nullptr || context->lost) return;
     if (device.name.empty()) return lose(call, *context, "a function the rig does not name");
     record(call, DeviceControl{Verb::open, device.name});
-    iommufd_.step(call.thread, {call.when.end, call.when.end}, Attach{device.name, context->compat, false}, Answer{});
+    iommufd_.step(call.thread, {call.when.end, call.when.end}, Attach{device.name, context->compat, false},
+                  Answer{});
 }
 
 void Translator::join(const Ioctl& call, Container& container, Group& group) {
@@ -188,23 +196,28 @@ void Translator::container_call(const Ioctl& call, Container& container) {
 
 void Translator::container_map(const Ioctl& call, Container& container) {
     const auto in = call.in<vfio_iommu_type1_dma_map>();
-    const bool plain = is_plain_map(in.flags) && container.set && !container.name.empty() && call.error() != Errno{ENOSPC};
+    const bool plain =
+        is_plain_map(in.flags) && container.set && !container.name.empty() && call.error() != Errno{ENOSPC};
     const auto memory = plain ? buffer(call, type1_, in.vaddr, in.size) : std::nullopt;
-    if (memory) return record(call, type1_, Map{container.name, Iova{in.iova}, *memory, access_of(in.flags), false}, Answer{call.error(), {}, {}});
+    if (memory)
+        return record(call, type1_, Map{container.name, Iova{in.iova}, *memory, access_of(in.flags), false},
+                      Answer{call.error(), {}, {}});
     skip(call);
     if (!call.ok() || (in.flags & VFIO_DMA_MAP_FLAG_VADDR) != 0) return;
     container.lost = true;
     type1_.not_followed("what this container does after memory that no buffer of a trace can stand for");
 }
 
-// Version 1 removes what begins in the range, version 2 nothing that the range would cut. The model is of version 2.
+// Version 1 removes what begins in the range, version 2 nothing that the range would cut. The model is of
+// version 2.
 void Translator::container_unmap(const Ioctl& call, Container& container) {
     const auto in = call.in<vfio_iommu_type1_dma_unmap>();
     const auto removed = out<vfio_iommu_type1_dma_unmap>(tracee_, call).size;
     const bool everything = (in.flags & VFIO_DMA_UNMAP_FLAG_ALL) != 0;
     const auto range = everything ? std::nullopt : range_of(in);
     const bool as_version2 = !container.version1 || everything || (call.ok() && removed == in.size);
-    if ((in.flags & VFIO_DMA_UNMAP_FLAG_VADDR) != 0 || !container.set || (!everything && !range)) return skip(call);
+    if ((in.flags & VFIO_DMA_UNMAP_FLAG_VADDR) != 0 || !container.set || (!everything && !range))
+        return skip(call);
     if (as_version2) {
         Answer answer{call.error(), {}, {}};
         if (call.ok()) answer.value = removed;
@@ -218,7 +231,8 @@ void Translator::container_unmap(const Ioctl& call, Container& container) {
 
 void Translator::compat_call(const Ioctl& call, Context& context) {
     if (call.request == VFIO_IOMMU_UNMAP_DMA && !context.compat.empty()) return compat_unmap(call, context);
-    if (call.request == VFIO_SET_IOMMU && call.ok() && call.argument == VFIO_TYPE1_IOMMU && !context.compat.empty()) {
+    if (call.request == VFIO_SET_IOMMU && call.ok() && call.argument == VFIO_TYPE1_IOMMU &&
+        !context.compat.empty()) {
         context.version1 = true;  // unmaps may cut mappings, so there are no large pages (vfio_compat.c)
         return record(call, Option{context.compat, false});
     }
@@ -240,7 +254,8 @@ void Translator::compat_unmap(const Ioctl& call, Context& context) {
     const auto range = everything ? std::nullopt : range_of(in);
     if (!everything && !range) return skip(call);
     if (context.version1 && range && !cuts_nothing(context.areas, *range)) {
-        if (call.ok()) return lose(call, context, "version 1 of the container interface, which cuts mappings");
+        if (call.ok())
+            return lose(call, context, "version 1 of the container interface, which cuts mappings");
         return skip(call);
     }
     Answer answer{call.error(), {}, {}};
