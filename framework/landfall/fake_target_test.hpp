@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <mutex>
 
 #include "landfall/error.hpp"
 #include "landfall/target.hpp"
@@ -40,6 +41,7 @@ class FakeTarget final : public Target, private Iommu {
 
     /// Memory a device reaches at an IOVA; nullptr: a fault.
     std::byte* translate(Iova iova) {
+        const std::lock_guard lock(mutex_);
         if (blocked || domain_.value == 0) return nullptr;
         const auto& pages = spaces_[domain_.value];
         const auto it = pages.find(align_down(iova.value, kPageSize));
@@ -85,16 +87,21 @@ class FakeTarget final : public Target, private Iommu {
     Errno open(DeviceId) override { return {}; }
     Errno close(DeviceId) override { return {}; }
     Errno reset(DeviceId) override { return {ENOTTY}; }
-    Result<ObjectId> ioas_alloc() override { return {{}, {++objects_}}; }
+    Result<ObjectId> ioas_alloc() override {
+        const std::lock_guard lock(mutex_);
+        return {{}, {++objects_}};
+    }
     Result<ObjectId> hwpt_alloc(DeviceId, ObjectId) override { return {{EOPNOTSUPP}, {}}; }
     Errno destroy(ObjectId) override { return {EBUSY}; }
     Result<Iova> map(ObjectId ioas, std::optional<Iova> iova, Memory m, Access) override {
+        const std::lock_guard lock(mutex_);
         const Iova at = iova.value_or(Iova{0x9000});
         for (std::uint64_t i = 0; i < m.length; i += kPageSize) spaces_[ioas.value][at.value + i] = m.address + i;
         return {{}, at};
     }
     Result<Iova> copy(ObjectId, std::optional<Iova>, ObjectId, IovaRange, Access) override { return {{EINVAL}, {}}; }
     Result<std::uint64_t> unmap(ObjectId ioas, std::optional<IovaRange> r) override {
+        const std::lock_guard lock(mutex_);
         std::erase_if(spaces_[ioas.value], [&](const auto& p) { return !r || r->contains(Iova{p.first}); });
         return {{}, r ? r->length : 0};
     }
@@ -102,15 +109,18 @@ class FakeTarget final : public Target, private Iommu {
     Errno allow(ObjectId, std::span<const IovaRange>) override { return {}; }
     Errno huge_pages(ObjectId, bool) override { return {}; }
     Errno attach(DeviceId, ObjectId domain) override {
+        const std::lock_guard lock(mutex_);
         domain_ = domain;
         return {};
     }
     Errno detach(DeviceId) override {
+        const std::lock_guard lock(mutex_);
         domain_ = {};
         return {};
     }
 
     std::atomic<std::uint64_t> clock_{0};
+    std::mutex mutex_;  ///< lanes call side by side
     std::uint32_t objects_ = 0;
     ObjectId domain_;
     std::map<std::uint32_t, std::map<std::uint64_t, std::byte*>> spaces_;
