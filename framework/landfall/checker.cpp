@@ -38,7 +38,8 @@ Nanoseconds over(const std::vector<Line>& block, const Line& begin) {
 // ---- in order of the trace --------------------------------------------------------------------------------
 
 void Checker::Impl::feed(Line&& line) {
-    if (end && line.body.index() != 0) stop(line, "the trace goes on behind its 'end'");
+    // Of another run: nothing in it is judged.
+    if (end && line.body.index() != 0) return stop(line, "the trace goes on behind its 'end'");
     if (const auto* f = line.fact())
         fact(*f);
     else if (line.event() != nullptr)

@@ -225,6 +225,7 @@ TEST(Verdict, TracesThatProveNothing) {
     EXPECT_THAT(reason(std::string(kStart) + "@20 @21 view b => ok\nend 9\n"), HasSubstr("outcome"));
     EXPECT_THAT(reason(std::string(kStart) + "end 8\n@20 @21 detach b => ok\nend 9\n"),
                 HasSubstr("line 15: the trace goes on behind its 'end'"));
+    EXPECT_THAT(reason(std::string(kStart) + "end 8\n@20 ! kernel \"WARNING: at x\"\nend 8\n"), HasSubstr("goes on"));
     EXPECT_EQ(check(Trace::parse(std::string(kStart) + "end 8\n# a remark\n")).kind, Verdict::Kind::pass);
 }
 

@@ -15,28 +15,10 @@ bool is_large_file(const std::string& path) {
     return std::filesystem::is_regular_file(path, ignored) && std::filesystem::file_size(path, ignored) >= kLarge;
 }
 
-// Hands lines on up to `end`; what comes behind it is of no run.
-class ToTheEnd {
-  public:
-    ToTheEnd(const std::string& file, const std::function<void(Line&&)>& take) : file_(file), take_(take) {}
-    void operator()(Line&& line) {
-        if (ended_ && line.body.index() != 0)
-            throw TextError({file_, line.number, 1}, print(line), "nothing behind the trace's end");
-        ended_ = ended_ || (line.fact() != nullptr && std::holds_alternative<EndFact>(*line.fact()));
-        take_(std::move(line));
-    }
-
-  private:
-    const std::string& file_;
-    const std::function<void(Line&&)>& take_;
-    bool ended_ = false;
-};
-
 bool read_ahead(std::istream& in, const std::string& file, const std::function<void(Line&&)>& take) {
     ReadAhead reader(in, file);
-    ToTheEnd guarded(file, take);
     for (std::vector<Line> lines; reader.next(lines);)
-        for (auto& line : lines) guarded(std::move(line));
+        for (auto& line : lines) take(std::move(line));
     return reader.cut();
 }
 
@@ -44,11 +26,10 @@ bool read_ahead(std::istream& in, const std::string& file, const std::function<v
 
 bool read_trace(std::istream& in, const std::string& file, const std::function<void(Line&&)>& take) {
     LineReader reader(in, file);
-    ToTheEnd guarded(file, take);
     std::string text;
     while (reader.next(text)) {
         if (reader.cut()) return true;
-        guarded(parse_line(text, file, reader.number()));
+        take(parse_line(text, file, reader.number()));
     }
     return false;
 }

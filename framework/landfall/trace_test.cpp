@@ -92,18 +92,6 @@ TEST(Trace, MistakesAreNamedWhereTheyAre) {
     }
 }
 
-// Found by libFuzzer: a witness ended where the first of two runs did.
-TEST(Trace, NothingStandsBehindItsEnd) {
-    EXPECT_EQ(Trace::parse("end 0\n\n# a word about it\n").lines.size(), 3U);
-    try {
-        (void)Trace::parse("end 0\n@1 @2 ioas one => ok\nend 1\n", "two.trace");
-        FAIL();
-    } catch (const TextError& e) {
-        EXPECT_EQ(e.where().line, 2U);
-        EXPECT_EQ(e.found(), "@1 @2 ioas one => ok");
-    }
-}
-
 TEST(Trace, StreamsAFileLineByLine) {
     const auto path = std::filesystem::temp_directory_path() / ("landfall-trace-test." + std::to_string(::getpid()));
     std::ofstream(path) << kTrace << "@300 @3";
