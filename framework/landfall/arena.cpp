@@ -234,17 +234,17 @@ std::optional<std::vector<Segment>> Arena::landed_whole(const Content& words, Io
     return out;
 }
 
-// What a DMA carried stays. Other bytes, a device's own, may stand elsewhere too and would be found there later, so
-// they give way to fresh ones.
-void Arena::accept(const Marks& marks, const Content& carried) {
+// What a DMA carried stays, and what another has put over it since is that one's. Other bytes, a device's own, may stand
+// elsewhere too and would be found there later: `fresh` stamps take their place.
+void Arena::accept(const Marks& marks, const Content& carried, bool fresh) {
     const auto sequence = sequence_ + 1;
     sequence_ += std::max<std::uint64_t>(1, StampKey::sequences(marks.size()));
     for (std::size_t i = 0; i < marks.size(); ++i) {
         auto* b = marks[i].block;
         if (b == nullptr) continue;
         const auto word = marks[i].word;
-        b->shadow[word] = b->load(word);
-        if ((i < carried.size() && b->shadow[word] == carried[i]) || b->read_only) continue;
+        b->shadow[word] = fresh ? b->load(word) : carried[i];
+        if (!fresh || (i < carried.size() && b->shadow[word] == carried[i]) || b->read_only) continue;
         b->put(word, key_.stamp({sequence, i}));
     }
 }
@@ -261,8 +261,8 @@ Arena::Found Arena::landed(const Content& words, Iova iova, const Changes& chang
         first += count;
     }
     if (!changes.keep) {
-        accept(marks, words);
-        accept(second, words);
+        accept(marks, words, changes.count);
+        accept(second, words, changes.count);
     }
     Found found{segments(marks), {}};
     for (auto& s : segments(second))
@@ -353,7 +353,7 @@ std::vector<BufferSlice> Arena::sweep() {
             if (changed) marks.push_back({b.get(), w});
             if (changed || marks.empty()) continue;
             for (auto& s : segments(marks)) out.push_back(std::move(*s.place));
-            accept(marks, {});
+            accept(marks, {}, true);
             marks.clear();
         }
     }

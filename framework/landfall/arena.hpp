@@ -109,7 +109,7 @@ class Arena {
                    std::uint64_t count, std::uint64_t page_word, const Changes& changes) const;
     [[nodiscard]] static std::vector<Segment> segments(const Marks& marks);
     [[nodiscard]] static Segment segment(const Block& b, std::uint64_t word, std::uint64_t count);
-    void accept(const Marks& marks, const Content& carried);
+    void accept(const Marks& marks, const Content& carried, bool fresh);
     /// Of a stamp that was given out; 0 for any other word.
     [[nodiscard]] std::uint64_t sequence_of(Veiled word) const;
     [[nodiscard]] bool is_stamp(Veiled word) const { return sequence_of(word) != 0; }

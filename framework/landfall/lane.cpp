@@ -78,13 +78,13 @@ CopyRequest Lane::prepare(const DmaRequest& request, std::uint64_t sequence) {
 
 void Lane::start(const DmaRequest& request) {
     Flight flight{request, arena_.next_sequence(), {}, false, 0, false};
-    flight.began_alone = ++bustle_.flying == 1;
-    flight.nth = ++bustle_.started;
-    if (bustle_.doubtful) arena_.scrub();
     {
         const std::lock_guard lock(bustle_.mutex);
+        flight.began_alone = ++bustle_.flying == 1;
+        flight.nth = ++bustle_.started;
         bustle_.open.push_back(flight.sequence);
     }
+    if (bustle_.doubtful) arena_.scrub();
     const auto copy = prepare(request, flight.sequence);
     flight.begin = target_.now();
     bring_up();
@@ -115,13 +115,6 @@ Lane::Done Lane::wait() {
     return done;
 }
 
-std::vector<std::uint64_t> Lane::others_than(const Flight& flight) const {
-    const std::lock_guard lock(bustle_.mutex);
-    auto out = bustle_.open;
-    std::erase(out, flight.sequence);
-    return out;
-}
-
 bool Lane::alone(const Flight& flight) const {
     return flight.began_alone && bustle_.flying == 1 && bustle_.started == flight.nth && !bustle_.doubtful;
 }
@@ -133,17 +126,29 @@ void Lane::look(const Flight& flight, Landing& landing) {
         landing.from = arena_.origin(Arena::content(in_.memory.first(length)), r.range.start);
         return;
     }
-    if (r.verb == DmaRequest::Verb::write) {
-        const bool alone = this->alone(flight);
-        auto found = arena_.landed(Arena::content(out_.memory.first(length)), r.range.start, {alone, {}, false});
-        landing.lands = std::move(found.places);
-        const auto gap = [](const Segment& s) { return !s.place.has_value(); };
-        if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
-        landing.also = std::move(found.also);
-        return;
-    }
-    // What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
-    const auto others = others_than(flight);
+    // Who is alone takes what has changed for its own, so nobody else may start until that is accounted for.
+    std::unique_lock lock(bustle_.mutex);
+    const bool alone = this->alone(flight);
+    auto others = bustle_.open;
+    std::erase(others, flight.sequence);
+    if (!alone) lock.unlock();
+    if (r.verb == DmaRequest::Verb::write) look_at_write(flight, alone, landing);
+    else look_at_copy(flight, alone, others, landing);
+}
+
+void Lane::look_at_write(const Flight& flight, bool alone, Landing& landing) {
+    const auto& range = flight.request.range;
+    auto found = arena_.landed(Arena::content(out_.memory.first(range.length)), range.start, {alone, {}, false});
+    landing.lands = std::move(found.places);
+    landing.also = std::move(found.also);
+    const auto gap = [](const Segment& s) { return !s.place.has_value(); };
+    if (!alone && std::ranges::any_of(landing.lands, gap)) bustle_.doubtful = true;
+}
+
+// What a copy carried is known only from where it landed: the words that changed. Its own stamps stand nowhere.
+void Lane::look_at_copy(const Flight& flight, bool alone, const std::vector<std::uint64_t>& others, Landing& landing) {
+    const auto& r = flight.request;
+    const auto length = r.range.length;
     auto found = arena_.landed(arena_.stamps(flight.sequence, length), *r.target, {true, others, true});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);
@@ -151,7 +156,7 @@ void Lane::look(const Flight& flight, Landing& landing) {
     landing.from = arena_.origin(arena_.content(landing.lands, length), r.range.start, landing.lands);
     // Among other DMA, changed words that are no copy of anything may be another device's: they are left to a sweep.
     const auto unknown = [](const Segment& s) { return !s.place.has_value(); };
-    if (!alone(flight) && std::ranges::any_of(landing.from, unknown)) {
+    if (!alone && std::ranges::any_of(landing.from, unknown)) {
         bustle_.doubtful = true;
         landing.from.clear();
         landing.also.clear();

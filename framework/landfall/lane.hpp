@@ -19,9 +19,10 @@ namespace landfall {
 /// it was alone they are its own, else nobody can tell, and they are `doubtful` until the arena is swept.
 struct Bustle {
     std::atomic<int> flying{0};
-    std::atomic<std::uint64_t> started{0};
     std::atomic<bool> doubtful{false};
+    /// Held when a DMA starts, and by one that was alone until the bytes it calls its own are accounted for.
     std::mutex mutex;
+    std::uint64_t started = 0;
     std::vector<std::uint64_t> open;  ///< sequence numbers of DMAs whose landing was not looked for yet
 };
 
@@ -80,9 +81,11 @@ class Lane {
     void stop_pump();
     [[nodiscard]] CopyRequest prepare(const DmaRequest& request, std::uint64_t sequence);
     void look(const Flight& flight, Landing& landing);
-    /// No other DMA was under way at any time of this one, and none before has left bytes nobody accounts for.
+    void look_at_write(const Flight& flight, bool alone, Landing& landing);
+    void look_at_copy(const Flight& flight, bool alone, const std::vector<std::uint64_t>& others, Landing& landing);
+    /// No other DMA was under way at any time of this one, and none before has left bytes nobody accounts for. The mutex of
+    /// the bustle is held.
     [[nodiscard]] bool alone(const Flight& flight) const;
-    [[nodiscard]] std::vector<std::uint64_t> others_than(const Flight& flight) const;
 
     Target& target_;
     DeviceId device_;

@@ -329,7 +329,7 @@ TEST(Machine, OfEveryIommu) {
     };
     EXPECT_EQ(iommu("edu-pair-vtd-firstlevel"),
               "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on intel_iommu=on,sm_on");
-    EXPECT_EQ(iommu("edu-pair-amd"), "amd-iommu,intremap=on,pt=off");
+    EXPECT_EQ(iommu("edu-pair-amd"), "amd-iommu,intremap=on,pt=off iommufd.allow_unsafe_interrupts=1");
     EXPECT_EQ(iommu("edu-pair-virtio"), "virtio-iommu-pci,addr=1.0 iommufd.allow_unsafe_interrupts=1");
 }
 

@@ -118,6 +118,9 @@ class Nvme final : public Engine {
         }
         first_ = (first_ + 1) % kSlots;
         --under_way_;
+        // A controller that failed to reach a queue may try again and complete the command, but stays in that state: the next
+        // copy would be blamed for it.
+        if (slots_[i].status == Landing::Status::done && controller_.fatal()) slots_[i].status = Landing::Status::error;
         return slots_[i].status;
     }
 
