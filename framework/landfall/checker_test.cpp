@@ -299,6 +299,14 @@ TEST(Known, ARunWithNothingButKnownFindingsPassesAndListsThem) {
     EXPECT_EQ(with("b").kind, Verdict::Kind::pass);
     options.known[0].access = Access{true, false};
     EXPECT_EQ(with("b").kind, Verdict::Kind::violation) << "a write is no read";
+    options.known[0].access.reset();
+    options.known[0].says = "landed nowhere";
+    EXPECT_EQ(with("b").kind, Verdict::Kind::pass);
+    options.known[0].says = "stale domain";
+    EXPECT_EQ(with("b").kind, Verdict::Kind::violation) << "it is about something else";
+    options.known[0].says.clear();
+    options.known[0].feature = "qemu-iommu";
+    EXPECT_EQ(with("b").kind, Verdict::Kind::violation) << "a rig without that feature";
 }
 
 }  // namespace

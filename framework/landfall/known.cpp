@@ -10,6 +10,7 @@ namespace {
 bool is_of(const Known& known, const Scene& scene) {
     const auto& iommus = known.iommus;
     if (!iommus.empty() && std::ranges::find(iommus, scene.iommu) == iommus.end()) return false;
+    if (!known.feature.empty() && !scene.features.contains(known.feature)) return false;
     if (known.since && (!scene.kernel || *scene.kernel < *known.since)) return false;
     return !known.until || (scene.kernel && *scene.kernel <= *known.until);
 }
@@ -23,6 +24,7 @@ bool covers(const Known& known, const Scene& scene, const Violation& violation) 
     if (std::ranges::find(known.rules, violation.rule) == known.rules.end() || !is_of(known, scene))
         return false;
     if (known.access && violation.access != *known.access) return false;
+    if (violation.summary.find(known.says) == std::string::npos) return false;
     if (!known.needs_alias) return true;
     const auto device = scene.devices.find(violation.device);
     return device != scene.devices.end() && is_of(known, device->second);

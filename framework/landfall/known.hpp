@@ -23,6 +23,8 @@ struct Known {
     std::string reference;     ///< where it is reported or argued
     std::string text;          ///< what it is, one sentence
     std::optional<Access> access{};  ///< only DMA that did this to memory: r it read, w it wrote
+    std::string says{};              ///< only violations whose summary has these words
+    std::string feature{};           ///< only rigs with this feature
 };
 
 /// The first finding that covers the violation, or nullptr. A range of releases covers no unknown release.

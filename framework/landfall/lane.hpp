@@ -20,7 +20,7 @@ namespace landfall {
 struct Bustle {
     std::atomic<int> flying{0};
     std::atomic<bool> doubtful{false};
-    /// Held when a DMA starts, and by one that was alone until the bytes it calls its own are accounted for.
+    /// Held when a DMA starts, by one that was alone until the bytes it calls its own are accounted for, and by a sweep.
     std::mutex mutex;
     std::uint64_t started = 0;
     std::vector<std::uint64_t> open;  ///< sequence numbers of DMAs whose landing was not looked for yet

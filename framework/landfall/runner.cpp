@@ -80,10 +80,15 @@ std::vector<Line> Runner::begin() {
     return head;
 }
 
-// Bytes that a DMA among others may have written, before they are taken for somebody else's.
+// Bytes that a DMA among others may have written, before they are taken for somebody else's. None starts meanwhile.
 void Runner::settle() {
-    if (bustle_.flying != 0 || !bustle_.doubtful.exchange(false)) return;
-    for (auto& place : arena_.sweep()) emit(timed(StrayEvent{std::move(place)}, target_.now()));
+    std::vector<BufferSlice> strays;
+    {
+        const std::lock_guard lock(bustle_.mutex);
+        if (bustle_.flying != 0 || !bustle_.doubtful.exchange(false)) return;
+        strays = arena_.sweep();
+    }
+    for (auto& place : strays) emit(timed(StrayEvent{std::move(place)}, target_.now()));
 }
 
 Line Runner::step(Line line) {

@@ -28,6 +28,7 @@ void Scene::learn(const Fact& fact) {
                    [&](const TextFact& f) {
                        if (f.key == "kernel") kernel = KernelRelease::parse(f.value);
                        if (f.key == "iommu") iommu = f.value;
+                       if (f.key == "feature") features.insert(f.value);
                        if (f.key == "feature" && f.value == "every-fault") every_fault = true;
                    },
                    [](const auto&) {},

@@ -4,6 +4,7 @@
 #include <compare>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ struct Scene {
     std::optional<KernelRelease> kernel;
     std::string iommu;
     std::vector<IovaRange> reserved;  ///< of any group
+    std::set<std::string, std::less<>> features;
     bool every_fault = false;         ///< the rig reports at least one fault for every DMA it blocks
 
     void learn(const Fact& fact);

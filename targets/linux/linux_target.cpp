@@ -4,8 +4,10 @@
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <thread>
@@ -28,6 +30,16 @@ std::uint64_t hex_file(const std::string& path) {
     std::uint64_t v = 0;
     std::from_chars(text.data(), text.data() + text.size(), v, 16);
     return v;
+}
+
+// The table that describes the IOMMU to the kernel has the maker's name in it (ACPI 6.5, 5.2.6, OEMID at byte 10); QEMU's is
+// ACPI_BUILD_APPNAME6 (include/hw/acpi/aml-build.h).
+bool iommu_is_qemus() {
+    return std::ranges::any_of(std::array{"DMAR", "IVRS", "VIOT"}, [](const char* table) {
+        std::array<char, 16> head{};
+        std::ifstream(std::string("/sys/firmware/acpi/tables/") + table, std::ios::binary).read(head.data(), head.size());
+        return std::string_view(head.data(), head.size()).substr(10) == "BOCHS ";
+    });
 }
 
 // What stands between the device and memory: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, or none.
@@ -95,6 +107,7 @@ std::vector<Fact> LinuxTarget::facts() {
         const bool known = iommu.starts_with("vtd") || iommu == "amd";
         if (known || can_make_hwpt()) out.emplace_back(TextFact{"feature", "hwpt"});
     }
+    if (iommu_is_qemus()) out.emplace_back(TextFact{"feature", "qemu-iommu"});
     if (iommufd_.has_map_file()) out.emplace_back(TextFact{"feature", "map-file"});
     if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
         out.emplace_back(TextFact{"feature", "huge-buffers"});
