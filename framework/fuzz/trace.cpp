@@ -16,6 +16,15 @@ constexpr std::size_t kMostWitnessed = 60;  // lines
 
 bool is_scenario(std::string_view text) { return accepted<Scenario>(text).has_value(); }
 
+// What stands behind the end is not judged, and may be what a pump or a start before it needs to make sense.
+Trace to_its_end(Trace trace) {
+    const auto end = std::ranges::find_if(trace.lines, [](const Line& line) {
+        return line.fact() != nullptr && std::holds_alternative<EndFact>(*line.fact());
+    });
+    if (end != trace.lines.end()) trace.lines.erase(end + 1, trace.lines.end());
+    return trace;
+}
+
 // The witness of a run of a scenario is one itself, and shows what it is the witness of.
 void is_witnessed(const Trace& trace, const Violation& violation, const CheckOptions& options) {
     const auto lines = witness(trace, violation, options);
@@ -54,7 +63,7 @@ void trace_holds(std::string_view text) {
     static_cast<void>(divergence_text(trace, divergence));
     const auto& other = divergence.verdicts[1];
     is_shown(trace, other, options.model);
-    if (trace.lines.size() <= kMostWitnessed && !other.violations.empty() && is_scenario(text))
+    if (trace.lines.size() <= kMostWitnessed && !other.violations.empty() && is_scenario(to_its_end(trace).print()))
         is_witnessed(trace, other.violations[number_of(text) % other.violations.size()], options);
 }
 
