@@ -31,7 +31,7 @@ BENCHMARK(fuzz_sim)->Unit(benchmark::kMillisecond);
 void explore_and_judge_group_replace(benchmark::State& state) {
     const auto scenario =
         in_flight(Scenario::read(LANDFALL_SOURCE_DIR "/fixtures/scenarios/group-replace.scn"));
-    const sim::ExploreOptions options{sim_config(load_rig("sim")), ~std::uint64_t{0}, 1, true};
+    const sim::ExploreOptions options{sim_config(load_rig("sim"), {}), ~std::uint64_t{0}, 1, true};
     std::uint64_t schedules = 0;
     for (auto _ : state) {
         const auto all = sim::explore(scenario, options, [](const sim::History& history) {
