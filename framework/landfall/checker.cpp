@@ -58,6 +58,7 @@ void Checker::Impl::fact(const Fact& f) {
         return;
     }
     scene.learn(f);
+    if (!stopped.empty()) return;  // in the middle of a block, perhaps: the worlds may be half way from one step to the next
     for (auto& world : worlds)
         for (const auto& change : world.model->fact(f)) world.history.apply(change, std::nullopt, 0);
 }
