@@ -101,7 +101,7 @@ def test_a_broken_lab_is_no_finding(lab: ModuleType, monkeypatch: pytest.MonkeyP
 def test_resumes_what_has_not_changed(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     program = Program({"6.12": (0, PASS), "leak": (3, "")})
     assert start(lab, monkeypatch, tmp_path, program) == 3
-    assert program.ran == ["6.12", "leak", "leak", "leak"]
+    assert sorted(program.ran) == ["6.12", "leak", "leak", "leak"]  # two at a time
     program.told["leak"] = (1, CAUGHT)
     assert start(lab, monkeypatch, tmp_path, program, "--resume") == 0
     assert program.ran[4:] == ["leak"]
