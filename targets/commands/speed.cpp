@@ -22,7 +22,7 @@ ExitStatus run(Arguments& a) {
     a.options.time = std::chrono::milliseconds(a.time);
     a.boot.log = [](const std::string& text) { fmt::print(stderr, "landfall: {}\n", text); };
     const auto file = load_rig(a.rig);
-    if (file.kind != RigFile::Kind::qemu) throw LabError(fmt::format("{} is no virtual rig", a.rig), "landfall rig list");
+    if (file.kind != RigFile::Kind::qemu) throw TextError({"--rig", 0, 0}, a.rig, "a virtual rig");
     const auto rig = start_qemu_rig(file, a.boot);
     const auto report = measure_speed(*rig, a.options);
     fmt::print("{}: {} writes {} bytes, {} s at a time\n", a.rig, report.device, a.options.length,
