@@ -14,9 +14,7 @@ LiveRun::LiveRun(Rig& rig, const std::vector<std::string>& devices, RunOptions o
       recorder_(kFile, options_),
       validator_(kFile),
       session_(rig.session(devices)) {
-    Line name;
-    name.body = Fact{TextFact{"rig", rig.file().name}};
-    recorder_.add(name);
+    recorder_.add(rig_line(rig.file()));
     for (const auto& line : session_->head()) recorder_.add(line);
 }
 

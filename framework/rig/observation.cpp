@@ -35,9 +35,7 @@ class Recording {
     Recording(const RigFile& file, Observation& out) : out_(out) {
         for (auto* trace : {&out_.trace, &out_.type1}) {
             trace->file = file.name;
-            Line line;
-            line.body = Fact{TextFact{"rig", file.name}};
-            add(*trace, std::move(line));
+            add(*trace, rig_line(file));
         }
     }
 

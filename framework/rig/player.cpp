@@ -12,12 +12,6 @@
 namespace landfall {
 namespace {
 
-Line fact_line(Fact fact) {
-    Line line;
-    line.body = std::move(fact);
-    return line;
-}
-
 std::vector<std::string> features_in(const std::vector<Line>& head) {
     std::vector<std::string> out;
     for (const auto& line : head)
@@ -48,7 +42,7 @@ class SimPlayer final : public Player {
             checker.feed(line);
             if (on_line) on_line(line);
         };
-        take(fact_line(TextFact{"rig", file_.name}));
+        take(rig_line(file_));
         sim::RandomDecider decider(seed);
         sim::Play play(config_, decider, take);
         for (auto& line : play.head()) take(std::move(line));

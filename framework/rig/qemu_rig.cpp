@@ -92,12 +92,11 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           return KeptProgram::Launch{parts.qemu, argv, inherit, -1, -1, wires.errors.theirs.get()};
       }()) {}
 
-void QemuRig::wait_until_ready(const Deadline& deadline) {
+void QemuRig::boot(milliseconds limit) {
+    const Deadline deadline(limit);
     while (channel_.receive(deadline, "the start of the guest") != kReady) {
     }
 }
-
-void QemuRig::boot(milliseconds limit) { wait_until_ready(Deadline(limit)); }
 
 void QemuRig::restore(Snapshot snapshot, milliseconds limit) {
     const Deadline deadline(limit);

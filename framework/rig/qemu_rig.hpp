@@ -54,7 +54,6 @@ class QemuRig final : public Rig {
     struct Wires;
     QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, MachineState state,
             Wires wires);
-    void wait_until_ready(const Deadline& deadline);
 
     RigFile file_;
     std::chrono::milliseconds step_limit_;

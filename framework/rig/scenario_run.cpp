@@ -8,12 +8,6 @@
 namespace landfall {
 namespace {
 
-Line fact_line(Fact fact) {
-    Line line;
-    line.body = std::move(fact);
-    return line;
-}
-
 // The name of a device the scenario uses and the rig does not have; empty if there is none.
 std::string missing_device(const RigFile& rig, const std::vector<std::string>& devices) {
     for (const auto& name : devices)
@@ -62,6 +56,12 @@ RunResult Recorder::finish() {
     return std::move(result_);
 }
 
+Line rig_line(const RigFile& rig) {
+    Line line;
+    line.body = Fact{TextFact{"rig", rig.name}};
+    return line;
+}
+
 Line obituary(const RigDied& death, Nanoseconds when) {
     Line line;
     line.when = Interval{when, when};
@@ -74,7 +74,7 @@ RunResult run_recorded(Rig& rig, const std::string& file, const std::vector<std:
                        const RunOptions& options, const std::function<void(Session&, Recorder&)>& play) {
     const auto console_before = rig.console().size();
     Recorder recorder(file, options);
-    recorder.add(fact_line(TextFact{"rig", rig.file().name}));
+    recorder.add(rig_line(rig.file()));
     std::optional<std::string> last_words;
     try {
         const auto session = rig.session(devices);

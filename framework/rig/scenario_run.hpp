@@ -52,6 +52,9 @@ class Recorder {
 /// A function the rig does not have makes the scenario unmet; everything else is as run_recorded() has it.
 [[nodiscard]] RunResult run_scenario(Rig& rig, const Scenario& scenario, const RunOptions& options = {});
 
+/// The first line of every trace: which rig it is of.
+[[nodiscard]] Line rig_line(const RigFile& rig);
+
 /// The line to put into a trace when the rig died: a kernel event if its kernel said so, else a lab event.
 [[nodiscard]] Line obituary(const RigDied& death, Nanoseconds when);
 
