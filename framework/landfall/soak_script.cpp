@@ -8,12 +8,25 @@
 namespace landfall {
 namespace {
 
-// A device has slots of its own, where nobody else's DMA can explain what is found, and the group has one that is shared.
-constexpr std::size_t kOwnSlots = 3;
-constexpr std::uint64_t kFirst = 0x1000000, kApart = 0x10000;  // bytes between slots, so that no entry serves two
-constexpr unsigned kMemories = 2;                              // of a slot in a space, mapped in turn
-constexpr std::uint64_t kBlock = 512;                          // every engine can do multiples of it
-constexpr std::uint64_t kLongestRest = 4'000'000;              // ns
+// A device has one slot of each kind to itself, where nobody else's DMA can explain what is found, and all devices share one
+// more that is plain.
+enum class Kind : std::size_t {
+    plain,       ///< a page, to be read and written
+    write_only,  ///< a page; some kernels let it be read (fixtures/known), so nobody tries
+    run,         ///< two pages
+    copy,        ///< a page of the library of the group's other space, and not its first; every other one cannot be written
+};
+constexpr std::size_t kKinds = 4;
+
+// Slots lie apart, so that no entry serves two, and begin on an odd page: no aligned block of two holds a run.
+constexpr std::uint64_t kFirst = 0x1001000, kApart = 0x10000;
+constexpr IovaRange kLibrary{Iova{0x800000}, 4 * kPageSize};  // in every space, and never unmapped
+constexpr Iova kInterrupts{0xfee00000};                       // no mapping may be here where a device is attached
+constexpr unsigned kMemories = 2;                             // of a slot in a space, mapped in turn
+constexpr std::uint64_t kBlock = 512;                         // every engine can do multiples of it
+constexpr std::uint64_t kLongestRest = 4'000'000;             // ns
+// A space with a page there: no device can be attached to it.
+constexpr const char *kWall = "wall", *kBrick = "brick", *kWallTable = "hwall";
 
 Line line_of(Step step) {
     Line line;
@@ -21,108 +34,194 @@ Line line_of(Step step) {
     return line;
 }
 
-std::string space_name(std::size_t group, unsigned space) { return fmt::format("g{}{}", group, "xy"[space]); }
-std::string domain_name(std::size_t group, unsigned space) { return "h" + space_name(group, space); }
-std::string buffer_name(std::size_t group, unsigned space, std::size_t slot, unsigned memory) {
-    return fmt::format("{}-{}{}", space_name(group, space), slot, "ab"[memory]);
+Line page_buffer(std::string name, std::uint64_t size) {
+    return line_of(Buffer{std::move(name), size, false, false, false, 0});
 }
-Iova address(std::size_t slot) { return Iova{kFirst + kApart * slot}; }
 
-Line map(std::size_t group, unsigned space, std::size_t slot, unsigned memory) {
-    return line_of(Map{space_name(group, space), address(slot),
-                       {buffer_name(group, space, slot, memory), std::nullopt}, {true, true}, false});
+std::string buffer_name(const std::string& space, std::size_t slot, unsigned memory) {
+    return fmt::format("{}-{}{}", space, slot, "ab"[memory]);
 }
+std::string library_name(const std::string& space) { return space + "-library"; }
+
+IovaRange range_of(std::size_t slot, Kind kind) {
+    return {Iova{kFirst + kApart * slot}, kind == Kind::run ? 2 * kPageSize : kPageSize};
+}
+
+// The shared slot is the last one, and a multiple of kKinds.
+Kind kind_of(std::size_t slot, std::size_t slots) { return slot + 1 == slots ? Kind::plain : Kind{slot % kKinds}; }
 
 }  // namespace
 
 SoakScript::SoakScript(SoakShape shape, std::uint64_t seed) : longest_(shape.longest), random_(seed) {
-    for (auto& devices : shape.groups) {
-        Group group;
-        for (auto& slots : group.slots) slots.resize(kOwnSlots * devices.size() + 1);
-        group.devices = std::move(devices);
-        groups_.push_back(std::move(group));
+    std::size_t devices = 0;
+    for (auto& names : shape.groups) {
+        const auto first = std::exchange(devices, devices + names.size());
+        groups_.push_back({std::move(names), first, {2 * groups_.size(), 0}});
     }
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+        for (const auto* which : {"x", "y"})
+            spaces_.push_back({fmt::format("g{}{}", g, which), std::vector<Slot>(kKinds * devices + 1), {}, 0});
 }
+
+std::string SoakScript::name(const Table& table) const {
+    const auto& space = spaces_[table.space];
+    return fmt::format("h{}{}", space.name, space.tables[table.which]);
+}
+
+const std::string& SoakScript::maker(std::size_t space) const { return groups_[space / 2].devices.front(); }
+
+bool SoakScript::used(const Table& table) const {
+    return std::ranges::find(groups_, table, &Group::on) != groups_.end();
+}
+
+bool SoakScript::used(std::size_t space) const { return used(Table{space, 0}) || used(Table{space, 1}); }
 
 std::vector<Line> SoakScript::begin() {
     std::vector<Line> out{line_of(Require{Require::Kind::feature, {"hwpt"}})};
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-        for (const unsigned space : {0U, 1U}) make_space(out, g, space);
-        for (const auto& device : groups_[g].devices) out.push_back(line_of(Attach{device, domain_name(g, 0), false}));
+    make_wall(out);
+    // A library is there before it is copied from.
+    for (const auto& space : spaces_) {
+        out.push_back(line_of(Ioas{space.name, false}));
+        out.push_back(page_buffer(library_name(space.name), kLibrary.length));
+        // Of the two ways to fill a page table, a group sees both.
+        if (space.name.ends_with('y')) out.push_back(line_of(Option{space.name, false}));
+        out.push_back(line_of(Map{space.name, kLibrary.start, {library_name(space.name), std::nullopt}, {true, true}, false}));
     }
+    for (std::size_t s = 0; s < spaces_.size(); ++s) make_space(out, s);
+    for (const auto& group : groups_)
+        for (const auto& device : group.devices) out.push_back(line_of(Attach{device, name(group.on), false}));
     for (std::size_t g = 0; g < groups_.size(); ++g)
         for (std::size_t d = 0; d < groups_[g].devices.size(); ++d) pump(out, g, d);
     return out;
 }
 
-void SoakScript::make_space(std::vector<Line>& out, std::size_t group, unsigned space) const {
-    out.push_back(line_of(Ioas{space_name(group, space), false}));
-    for (std::size_t slot = 0; slot < groups_[group].slots[space].size(); ++slot) {
-        for (unsigned m = 0; m < kMemories; ++m)
-            out.push_back(line_of(Buffer{buffer_name(group, space, slot, m), kPageSize, false, false, false, 0}));
-        out.push_back(map(group, space, slot, 0));
+void SoakScript::make_wall(std::vector<Line>& out) const {
+    out.push_back(line_of(Ioas{kWall, false}));
+    out.push_back(page_buffer(kBrick, kPageSize));
+    out.push_back(line_of(Map{kWall, kInterrupts, {kBrick, std::nullopt}, {true, true}, false}));
+    out.push_back(line_of(Hwpt{kWallTable, kWall, maker(0)}));
+}
+
+void SoakScript::make_space(std::vector<Line>& out, std::size_t space) {
+    const auto& s = spaces_[space];
+    for (std::size_t slot = 0; slot < s.slots.size(); ++slot) {
+        const auto kind = kind_of(slot, s.slots.size());
+        for (unsigned m = 0; m < kMemories && kind != Kind::copy; ++m)
+            out.push_back(page_buffer(buffer_name(s.name, slot, m), range_of(slot, kind).length));
+        out.push_back(map(space, slot));
     }
-    out.push_back(line_of(Hwpt{domain_name(group, space), space_name(group, space), groups_[group].devices.front()}));
+    for (const std::size_t which : {0U, 1U}) make_table(out, {space, which});
+}
+
+void SoakScript::make_table(std::vector<Line>& out, const Table& table) {
+    auto& space = spaces_[table.space];
+    space.tables[table.which] = space.named++;
+    out.push_back(line_of(Hwpt{name(table), space.name, maker(table.space)}));
+}
+
+Line SoakScript::map(std::size_t space, std::size_t slot) {
+    const auto& s = spaces_[space];
+    const auto kind = kind_of(slot, s.slots.size());
+    const auto at = range_of(slot, kind).start;
+    if (kind == Kind::copy) {
+        const IovaRange page{kLibrary.start + kPageSize * (1 + below(kLibrary.length / kPageSize - 1)), kPageSize};
+        return line_of(IoasCopy{s.name, at, spaces_[space ^ 1U].name, page, {true, below(2) == 0}});
+    }
+    return line_of(Map{s.name, at, {buffer_name(s.name, slot, s.slots[slot].memory), std::nullopt},
+                       {kind != Kind::write_only, true}, false});
 }
 
 std::vector<Line> SoakScript::next() {
     std::vector<Line> out;
     const auto what = below(16);
-    if (what < 8) {
-        move_group(out);
-    } else if (what < 14) {
-        remap(out);
-    } else {
-        const auto g = below(groups_.size()), d = below(groups_[g].devices.size());
-        out.push_back(line_of(Halt{groups_[g].devices[d]}));
-        pump(out, g, d);
-    }
-    if (below(4) == 0) rest(out);
+    if (what < 6) move_group(out);
+    else if (what < 12) remap(out);
+    else if (what < 13) renew(out);
+    else if (what < 14) ask_amiss(out);
+    else pump_elsewhere(out);
+    if (below(4) == 0) out.push_back(line_of(Sleep{{below(kLongestRest)}}));
     return out;
 }
 
+// Mostly the group's other space; now and then the same page table, the other one of the space, or another group's.
+SoakScript::Table SoakScript::somewhere(std::size_t group) {
+    const auto on = groups_[group].on;
+    switch (below(8)) {
+        case 0: return on;
+        case 1: return {on.space, 1 - on.which};
+        case 2: return {below(spaces_.size()), below(2)};
+        default: return {2 * group + (on.space == 2 * group ? 1 : 0), below(2)};
+    }
+}
+
 // One device is replaced and takes the others along; now and then each of them follows, which must be a NOP, or is
-// replaced by where it is.
+// replaced by where it is. Before that it may try where nobody may go, and all must stay where they are.
 void SoakScript::move_group(std::vector<Line>& out) {
     const auto g = below(groups_.size());
     auto& group = groups_[g];
-    if (below(8) != 0) group.on = 1 - group.on;
-    const auto domain = domain_name(g, group.on);
     const auto first = below(group.devices.size());
-    out.push_back(line_of(Attach{group.devices[first], domain, true}));
+    if (below(8) == 0) out.push_back(line_of(Attach{group.devices[first], kWallTable, true}));
+    group.on = somewhere(g);
+    out.push_back(line_of(Attach{group.devices[first], name(group.on), true}));
     if (below(4) != 0) return;
     for (std::size_t d = 0; d < group.devices.size(); ++d)
-        if (d != first) out.push_back(line_of(Attach{group.devices[d], domain, true}));
+        if (d != first) out.push_back(line_of(Attach{group.devices[d], name(group.on), true}));
 }
 
-// A page of either space goes, comes back with other memory behind it, or both at once.
+// What is mapped in a slot goes, comes back with other memory behind it, or both at once.
 void SoakScript::remap(std::vector<Line>& out) {
-    const auto g = below(groups_.size());
-    const auto space = static_cast<unsigned>(below(2));
-    auto& slots = groups_[g].slots[space];
+    const auto space = below(spaces_.size());
+    auto& slots = spaces_[space].slots;
     const auto slot = below(slots.size());
     auto& s = slots[slot];
-    const bool was = std::exchange(s.mapped, true);
-    if (was) {
-        out.push_back(line_of(Unmap{space_name(g, space), IovaRange{address(slot), kPageSize}}));
+    if (std::exchange(s.mapped, true)) {
+        out.push_back(line_of(Unmap{spaces_[space].name, range_of(slot, kind_of(slot, slots.size()))}));
         s.mapped = below(2) == 0;
         if (!s.mapped) return;
     }
     s.memory = (s.memory + 1) % kMemories;
-    out.push_back(map(g, space, slot, s.memory));
+    out.push_back(map(space, slot));
+}
+
+// A page table nobody is on goes, and there is another one with the same mappings; one that is in use must stay.
+void SoakScript::renew(std::vector<Line>& out) {
+    const Table table{below(spaces_.size()), below(2)};
+    out.push_back(line_of(Destroy{name(table)}));
+    if (!used(table)) make_table(out, table);
+}
+
+// What has to be refused, and to change nothing. The interrupt window of a device may be mapped where there is no device.
+void SoakScript::ask_amiss(std::vector<Line>& out) {
+    const auto space = below(spaces_.size());
+    const auto& name = spaces_[space].name;
+    const BufferSlice brick{kBrick, std::nullopt};
+    switch (below(4)) {
+        case 0: return out.push_back(line_of(Map{name, kLibrary.start + kPageSize, brick, {true, true}, false}));
+        case 1: return out.push_back(line_of(Unmap{name, IovaRange{kLibrary.start, kPageSize}}));
+        case 2: return out.push_back(line_of(Destroy{name}));
+        default: break;
+    }
+    out.push_back(line_of(Map{name, kInterrupts, brick, {true, true}, false}));
+    if (!used(space)) out.push_back(line_of(Unmap{name, IovaRange{kInterrupts, kPageSize}}));
+}
+
+void SoakScript::pump_elsewhere(std::vector<Line>& out) {
+    const auto g = below(groups_.size()), d = below(groups_[g].devices.size());
+    out.push_back(line_of(Halt{groups_[g].devices[d]}));
+    pump(out, g, d);
 }
 
 void SoakScript::pump(std::vector<Line>& out, std::size_t group, std::size_t device) {
-    const auto shared = groups_[group].slots[0].size() - 1;
-    const auto slot = below(8) == 0 ? shared : kOwnSlots * device + below(kOwnSlots);
+    const auto slots = spaces_.front().slots.size();
+    const auto own = kKinds * (groups_[group].first + device) + below(kKinds);
+    const auto slot = below(8) == 0 ? slots - 1 : own;
+    const auto kind = kind_of(slot, slots);
+    const auto range = range_of(slot, kind);
     const auto length = kBlock * (1 + below(longest_ / kBlock));
-    const auto offset = kBlock * below((kPageSize - length) / kBlock + 1);
-    const auto verb = below(3) == 0 ? DmaRequest::Verb::read : DmaRequest::Verb::write;
-    out.push_back(line_of(
-        Pump{{groups_[group].devices[device], verb, {address(slot) + offset, length}, std::nullopt}}));
+    const auto offset = kBlock * below((range.length - length) / kBlock + 1);
+    const auto verb = below(3) == 0 && kind != Kind::write_only ? DmaRequest::Verb::read : DmaRequest::Verb::write;
+    out.push_back(line_of(Pump{{groups_[group].devices[device], verb, {range.start + offset, length}, std::nullopt}}));
 }
-
-void SoakScript::rest(std::vector<Line>& out) { out.push_back(line_of(Sleep{{below(kLongestRest)}})); }
 
 std::vector<Line> SoakScript::end() const {
     std::vector<Line> out;

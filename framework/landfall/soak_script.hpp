@@ -1,7 +1,8 @@
-// Steps without end: groups are moved and pages remapped while every device of them does DMA. Nothing in it is
-// refused by a kernel that is right, so what it finds is found by where DMA lands.
+// Steps without end: groups are moved, pages remapped and page tables renewed while every device of them does DMA. Now and
+// then something is asked that must be refused. What it finds is found by where DMA lands, and by what the kernel answers.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -21,8 +22,8 @@ class SoakScript {
     /// One seed, one script.
     SoakScript(SoakShape shape, std::uint64_t seed);
 
-    /// Two address spaces a group, the same addresses in both mapped to memory of their own, every device attached
-    /// and pumping.
+    /// Two address spaces a group with two page tables each, the same addresses in all spaces mapped to memory of their own,
+    /// every device attached and pumping.
     [[nodiscard]] std::vector<Line> begin();
     /// The next step or few.
     [[nodiscard]] std::vector<Line> next();
@@ -34,20 +35,41 @@ class SoakScript {
         bool mapped = true;
         unsigned memory = 0;  ///< which of its buffers
     };
+    struct Space {
+        std::string name;
+        std::vector<Slot> slots;         ///< all spaces have the same
+        std::array<unsigned, 2> tables;  ///< its page tables, by what numbers their names have
+        unsigned named = 0;              ///< numbers given so far
+    };
+    struct Table {
+        std::size_t space = 0, which = 0;
+        bool operator==(const Table&) const = default;
+    };
     struct Group {
         std::vector<std::string> devices;
-        std::vector<Slot> slots[2];  ///< by space; all have as many
-        unsigned on = 0;             ///< the space its devices are attached to
+        std::size_t first = 0;  ///< of its devices, among all
+        Table on{};             ///< what they are attached to
     };
 
     [[nodiscard]] std::uint64_t below(std::uint64_t n) { return random_.below(n); }
-    void make_space(std::vector<Line>& out, std::size_t group, unsigned space) const;
+    [[nodiscard]] std::string name(const Table& table) const;
+    [[nodiscard]] const std::string& maker(std::size_t space) const;
+    [[nodiscard]] bool used(const Table& table) const;
+    [[nodiscard]] bool used(std::size_t space) const;
+    [[nodiscard]] Table somewhere(std::size_t group);
+    void make_wall(std::vector<Line>& out) const;
+    void make_space(std::vector<Line>& out, std::size_t space);
+    void make_table(std::vector<Line>& out, const Table& table);
+    [[nodiscard]] Line map(std::size_t space, std::size_t slot);
     void move_group(std::vector<Line>& out);
     void remap(std::vector<Line>& out);
+    void renew(std::vector<Line>& out);
+    void ask_amiss(std::vector<Line>& out);
+    void pump_elsewhere(std::vector<Line>& out);
     void pump(std::vector<Line>& out, std::size_t group, std::size_t device);
-    void rest(std::vector<Line>& out);
 
     std::vector<Group> groups_;
+    std::vector<Space> spaces_;  ///< two a group
     std::uint64_t longest_;
     Random random_;
 };

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
+#include <set>
+#include <sstream>
+
 #include "landfall/scenario.hpp"
 
 namespace landfall {
@@ -48,6 +52,28 @@ TEST(SoakScript, EveryDeviceIsMovedAndPumpsAgain) {
     }
     EXPECT_GT(count(t, "unmap g1"), 50U);
     EXPECT_GT(count(t, "pump a read"), 5U);
+}
+
+// What a soak has to do to meet the bugs planted in fixtures/kernels/mutants.
+TEST(SoakScript, DoesAllThatMayGoWrong) {
+    const auto t = text(1, 2000);
+    for (const auto* words : {"replace a hwall", "replace b hg0y", "replace c hg0", "destroy h", "destroy g", "unmap g0x 0x800000+4K", "map g1y 0x801000 ", "hwpt hg1x5", " brick rw\n",
+                              "ioas-copy g0x", "option g1y huge-pages off", "a w\n", "b rw\n"})
+        EXPECT_GT(count(t, words), 0U) << words;
+}
+
+// Some kernels let be read what may only be written, which is a finding of its own.
+TEST(SoakScript, NobodyReadsWhatMayOnlyBeWritten) {
+    const auto t = text(1, 2000);
+    std::set<std::string> places, read;
+    std::istringstream lines(t);
+    for (std::string line; std::getline(lines, line);) {
+        std::smatch m;
+        if (std::regex_match(line, m, std::regex("map g.. (0x[0-9a-f]{4})[0-9a-f]+ .* w"))) places.insert(m[1]);
+        if (std::regex_match(line, m, std::regex("pump . read (0x[0-9a-f]{4})[0-9a-f]+.*"))) read.insert(m[1]);
+    }
+    EXPECT_EQ(places.size(), 3U);
+    for (const auto& place : places) EXPECT_FALSE(read.contains(place)) << place;
 }
 
 TEST(SoakScript, NoDmaIsLongerThanItsShapeAllows) {
