@@ -57,8 +57,8 @@ class Program:
 def start(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, program: Program, *more: str) -> int:
     binary = tmp_path / "landfall"
     binary.write_text("the program", encoding="utf-8")
-    monkeypatch.setattr(lab, "LANDFALL", binary)
-    monkeypatch.setattr(lab, "landfall", program)
+    monkeypatch.setattr(lab.kernels, "LANDFALL", binary)
+    monkeypatch.setattr(lab.kernels, "landfall", program)
     paths = ["--logs", str(tmp_path / "logs"), "--page", str(tmp_path / "page.md")]
     monkeypatch.setattr(sys, "argv", ["lab/mutants", *paths, *more])
     return int(lab.main())
@@ -112,12 +112,15 @@ def test_resumes_what_has_not_changed(lab: ModuleType, monkeypatch: pytest.Monke
     assert sorted(program.ran[5:]) == ["6.12", "leak"]  # other scenarios
 
 
-def test_either_half_of_the_page_keeps_the_other(lab: ModuleType, tmp_path: pathlib.Path) -> None:
-    page = tmp_path / "page.md"
-    lab.detection_page.write(page, mutants="\nM1\n")
-    lab.detection_page.write(page, faults="# Detection\n\nF1\n")
-    lab.detection_page.write(page, mutants="\nM2\n")
-    both = f"# Detection\n\nF1\n\n{lab.detection_page.MUTANTS}\nM2\n"
-    assert page.read_text(encoding="utf-8") == both
-    lab.detection_page.write(page, faults="# Detection\n\nF2\n")
-    assert page.read_text(encoding="utf-8") == both.replace("F1", "F2")
+def test_each_part_of_the_page_keeps_the_others(lab: ModuleType, tmp_path: pathlib.Path) -> None:
+    page, write = tmp_path / "page.md", lab.detection_page.write
+    write(page, soak="\nS1\n")
+    write(page, mutants="\nM1\n")
+    write(page, faults="# Detection\n\nF1\n")
+    write(page, mutants="\nM2\n")
+    headings = lab.detection_page.HEADINGS
+    whole = f"# Detection\n\nF1\n\n{headings['mutants']}\nM2\n\n{headings['soak']}\nS1\n"
+    assert page.read_text(encoding="utf-8") == whole
+    write(page, faults="# Detection\n\nF2\n")
+    write(page, soak="\nS2\n")
+    assert page.read_text(encoding="utf-8") == whole.replace("F1", "F2").replace("S1", "S2")
