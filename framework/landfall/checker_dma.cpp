@@ -19,7 +19,7 @@ bool carries(const DeviceFact& device, Bdf requester) {
 const Account& Checker::Impl::account(const World& world, const DmaRequest& request, const Interval& window,
                                       const Landing& landing) {
     const auto contested = [&](const Backing& memory, std::uint64_t length) {
-        return traffic.contested(world.history, request.device, window, memory, length);
+        return traffic.contested(world.history, request, window, memory, length);
     };
     account_for(world.history, scene, request, window, landing, std::ref(contested), account_book);
     return account_book;

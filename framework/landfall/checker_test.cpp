@@ -95,6 +95,25 @@ TEST(Checker, AnEventIsJudgedOnceItsStepIsKnown) {
     EXPECT_THAT(rules_of(judge(fmt::format(fmt::runtime(lines), "p1"), 3)), ElementsAre("landing"));
 }
 
+// A pump may have several DMAs under way. Where two of its places are one memory, the later may have put its bytes over the
+// earlier one's before these were looked for; one that came after its end has not.
+TEST(Checker, DmasOfOnePumpMayMeet) {
+    const auto pumped = [](unsigned second_begins, const char* first, const char* iova) {
+        return rules_of(judge(fmt::format("@20 @21 map one {} p1 rw => ok\n"
+                                          "@22 @23 pump b write 0x200000+64K by 4K deep 2 => ok\n"
+                                          "@24 @30 ! dma b write 0x200000+4K => done seq 1 {}\n"
+                                          "@{} @36 ! dma b write 0x201000+4K => done seq 2 lands p1\n"
+                                          "@40 @41 halt b => ok 0x2\n",
+                                          iova, first, second_begins),
+                              3));
+    };
+    EXPECT_THAT(pumped(25, "lands p1", "0x201000"), IsEmpty());
+    EXPECT_THAT(pumped(25, "nowhere", "0x201000"), IsEmpty());
+    EXPECT_THAT(pumped(31, "nowhere", "0x201000"), ElementsAre("completeness"));
+    // Nothing is mapped where the second one was to go: it proves nothing for the first.
+    EXPECT_THAT(pumped(25, "nowhere", "0x300000"), testing::Contains("completeness"));
+}
+
 // So many DMAs during one step that the first are looked at before the step is known.
 TEST(Checker, ALongStepIsJudgedLikeAShortOne) {
     const auto pumped = [](const char* early, const char* late) {

@@ -22,6 +22,9 @@ class FakeTarget final : public Target, private Iommu {
     bool forbidden = false;     ///< the engine must not be reset
     std::atomic<bool> refused{false};
     std::atomic<std::uint64_t> copies{0};  ///< started
+    std::uint32_t in_flight = 1;           ///< copies the engine can have under way
+    std::uint64_t fails = 0;               ///< the one of all copies that ends with an error, from 1
+    std::atomic<std::uint64_t> most_flying{0};
     std::vector<Nanoseconds> resets;
     std::byte* astray = nullptr;  ///< a page that what is not mapped leads to, instead of a fault
     std::vector<Event> to_report;
@@ -54,7 +57,7 @@ class FakeTarget final : public Target, private Iommu {
       public:
         explicit FakeEngine(FakeTarget& target) : target_(target) {}
         Limits limits() const override {
-            return {8, 16384, 1, 1, Iova{~0ULL}, std::chrono::milliseconds(1), {}, known_ ? target_.granule : 1};
+            return {8, 16384, 1, target_.in_flight, Iova{~0ULL}, std::chrono::milliseconds(1), {}, known_ ? target_.granule : 1};
         }
         bool reset() override {
             if (target_.forbidden) {
@@ -62,9 +65,12 @@ class FakeTarget final : public Target, private Iommu {
                 throw LabError("not mine");
             }
             target_.resets.push_back(target_.now());
+            flying_ = 0;
             return known_ = true;
         }
         void start(const CopyRequest& c) override {
+            flying_ = std::min(flying_ + 1, target_.in_flight + 1);
+            target_.most_flying = std::max<std::uint64_t>(target_.most_flying, flying_);
             ++target_.copies;
             if (target_.engine_dies) return;
             for (std::uint32_t i = 0; i < c.length; i += 8) {
@@ -76,12 +82,15 @@ class FakeTarget final : public Target, private Iommu {
             }
         }
         Landing::Status wait(std::chrono::milliseconds) override {
+            if (--flying_, ++waited_ == target_.fails) return Landing::Status::error;
             return target_.engine_dies ? Landing::Status::timeout : Landing::Status::done;
         }
 
       private:
         FakeTarget& target_;
         bool known_ = false;
+        std::uint32_t flying_ = 0;
+        std::uint64_t waited_ = 0;
     };
 
     Errno open(DeviceId) override { return {}; }

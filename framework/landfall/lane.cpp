@@ -7,6 +7,8 @@
 namespace landfall {
 namespace {
 
+using std::chrono::milliseconds;
+
 StagingSlice part(const StagingSlice& slice, std::size_t offset, std::size_t length) {
     return {slice.memory.subspan(offset, length), slice.iova + offset};
 }
@@ -31,7 +33,7 @@ void Lane::open() {
 
 void Lane::close() {
     stop_pump();
-    if (flight_) (void)wait();
+    while (in_flight()) (void)wait();
     engine_.reset();
 }
 
@@ -61,23 +63,31 @@ std::string Lane::refusal(const DmaRequest& request) {
     return {};
 }
 
-CopyRequest Lane::prepare(const DmaRequest& request, std::uint64_t sequence) {
+std::span<std::byte> Lane::payload(const StagingSlice& slice, const DmaRequest& request, std::size_t slot) const {
+    return slice.memory.subspan(place_of(slot), request.range.length);
+}
+
+CopyRequest Lane::copy_of(const DmaRequest& request, std::size_t slot) const {
     const auto length = static_cast<std::uint32_t>(request.range.length);
+    const auto offset = place_of(slot);
     switch (request.verb) {
-        case DmaRequest::Verb::write:
-            arena_.stamp(out_.memory.first(length), sequence);
-            return {out_.iova, request.range.start, length, true};
-        case DmaRequest::Verb::read:
-            // Stamps that stand in no buffer: if they are still there afterwards, nothing arrived.
-            arena_.stamp(in_.memory.first(length), sequence);
-            return {request.range.start, in_.iova, length, false};
+        case DmaRequest::Verb::write: return {out_.iova + offset, request.range.start, length, true};
+        case DmaRequest::Verb::read: return {request.range.start, in_.iova + offset, length, false};
         case DmaRequest::Verb::copy: break;
     }
     return {request.range.start, request.target.value_or(Iova{}), length, false};
 }
 
+CopyRequest Lane::prepare(const Flight& flight) {
+    const auto& r = flight.request;
+    if (r.verb == DmaRequest::Verb::write) arena_.stamp(payload(out_, r, flight.slot), flight.sequence);
+    // Stamps that stand in no buffer: if they are still there afterwards, nothing arrived.
+    if (r.verb == DmaRequest::Verb::read) arena_.stamp(payload(in_, r, flight.slot), flight.sequence);
+    return copy_of(r, flight.slot);
+}
+
 void Lane::start(const DmaRequest& request) {
-    Flight flight{request, arena_.next_sequence(), {}, false, 0, false};
+    Flight flight{request, arena_.next_sequence(), {}, 0, false, next_slot_++ % slots_};
     {
         const std::lock_guard lock(bustle_.mutex);
         flight.began_alone = ++bustle_.flying == 1;
@@ -85,23 +95,30 @@ void Lane::start(const DmaRequest& request) {
         bustle_.open.push_back(flight.sequence);
     }
     if (bustle_.doubtful) arena_.scrub();
-    const auto copy = prepare(request, flight.sequence);
+    const auto copy = prepare(flight);
     flight.begin = target_.now();
     bring_up();
     if (const auto since = std::exchange(tried_, std::nullopt)) flight.begin = *since;
-    flight.dead = !ready_;
     if (ready_) engine_->start(copy);
-    flight_ = std::move(flight);
+    else flight.status = Landing::Status::timeout;  // the device could not be brought up, so nothing was started
+    flights_.push_back(std::move(flight));
+}
+
+// A device that has failed is reset, which is the end of all that it had under way.
+Landing::Status Lane::land(const Flight& flight) {
+    if (flight.status) return *flight.status;
+    const auto limit = engine_->limits().limit;
+    const auto status = engine_->wait(limit);
+    if (status == Landing::Status::done) return status;
+    for (auto& other : flights_) other.status = engine_->wait(milliseconds(0));
+    ready_ = engine_->reset();
+    return status;
 }
 
 Lane::Done Lane::wait() {
-    const auto flight = std::move(*flight_);
-    flight_.reset();
-    auto status = Landing::Status::timeout;
-    if (!flight.dead) {
-        status = engine_->wait(engine_->limits().limit);
-        if (status != Landing::Status::done) ready_ = engine_->reset();
-    }
+    const auto flight = std::move(flights_.front());
+    flights_.pop_front();
+    const auto status = land(flight);
     // Only now is the device certain to be done with this DMA, whatever it reported.
     Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, {}}};
     look(flight, done.landing);
@@ -121,9 +138,8 @@ bool Lane::alone(const Flight& flight) const {
 
 void Lane::look(const Flight& flight, Landing& landing) {
     const auto& r = flight.request;
-    const auto length = r.range.length;
     if (r.verb == DmaRequest::Verb::read) {
-        landing.from = arena_.origin(Arena::content(in_.memory.first(length)), r.range.start);
+        landing.from = arena_.origin(Arena::content(payload(in_, r, flight.slot)), r.range.start);
         return;
     }
     // Who is alone takes what has changed for its own, so nobody else may start until that is accounted for.
@@ -138,7 +154,8 @@ void Lane::look(const Flight& flight, Landing& landing) {
 
 void Lane::look_at_write(const Flight& flight, bool alone, Landing& landing) {
     const auto& range = flight.request.range;
-    auto found = arena_.landed(Arena::content(out_.memory.first(range.length)), range.start, {alone, {}, false});
+    const auto sent = Arena::content(payload(out_, flight.request, flight.slot));
+    auto found = arena_.landed(sent, range.start, {alone, {}, false});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);
     const auto gap = [](const Segment& s) { return !s.place.has_value(); };
@@ -172,25 +189,71 @@ Lane::Done Lane::run(const DmaRequest& request) {
     return wait();
 }
 
-void Lane::pump(const DmaRequest& request, std::function<void(const Done&)> report) {
+void Lane::pump(const Pump& pump, Report report) {
     stop_ = false;
     pumped_ = 0;
     failed_ = nullptr;
-    pump_ = std::thread([this, request, report = std::move(report)] {
+    pump_ = std::thread([this, pump, report = std::move(report)] {
         try {
-            if (!report) return repeat(prepare(request, arena_.next_sequence()));
-            for (; !stop_; ++pumped_) report(run(request));
+            slots_ = depth(pump);
+            if (report) repeat(pump, report);
+            else repeat_bare(pump);
         } catch (...) {
             failed_ = std::current_exception();
         }
+        slots_ = 1;
     });
 }
 
-void Lane::repeat(const CopyRequest& copy) {
-    for (bring_up(); ready_ && !stop_; ++pumped_) {
-        engine_->start(copy);
-        if (engine_->wait(engine_->limits().limit) != Landing::Status::done) ready_ = engine_->reset();
+// As many as the pump asks for, the device can do, and pages of payload there are.
+unsigned Lane::depth(const Pump& pump) const {
+    const auto pages = align_up(pump.piece(0).range.length, kPageSize) / kPageSize;
+    const auto room = std::max<std::uint64_t>(kPayloadBytes / kPageSize / pages, 1);
+    return static_cast<unsigned>(std::min<std::uint64_t>({pump.deep, engine_->limits().in_flight, room}));
+}
+
+void Lane::repeat(const Pump& pump, const Report& report) {
+    const auto finish_one = [&] {
+        const auto request = flights_.front().request;
+        report(request, wait());
+        ++pumped_;
+    };
+    Nanoseconds due;
+    for (std::uint64_t n = 0; !stop_; ++n) {
+        if (pump.every.value != 0 && !await(due)) break;
+        start(pump.piece(n));
+        due = {flights_.back().begin.value + pump.every.value};
+        // What is known of the oldest is known of all: the device was reset, or not brought up.
+        while (!flights_.empty() && (flights_.size() == slots_ || flights_.front().status)) finish_one();
     }
+    while (!flights_.empty()) finish_one();
+}
+
+void Lane::repeat_bare(const Pump& pump) {
+    for (std::size_t slot = 0; slot < slots_; ++slot) (void)prepare({pump.piece(slot), arena_.next_sequence(), {}, 0, false, slot});
+    std::uint64_t begun = 0;
+    const auto all_end = [&] {
+        for (; pumped_ < begun; ++pumped_) (void)engine_->wait(engine_->limits().limit);
+    };
+    Nanoseconds due;
+    for (bring_up(); ready_ && !stop_;) {
+        if (pump.every.value != 0 && !await(std::exchange(due, {target_.now().value + pump.every.value}))) break;
+        engine_->start(copy_of(pump.piece(begun), begun % slots_));
+        if (++begun - pumped_ < slots_) continue;
+        ++pumped_;
+        if (engine_->wait(engine_->limits().limit) == Landing::Status::done) continue;
+        all_end();
+        ready_ = engine_->reset();
+    }
+    all_end();
+}
+
+// Sleeps are short, so that a halt need not wait for the next DMA.
+bool Lane::await(Nanoseconds due) {
+    constexpr std::uint64_t kNap = 2'000'000;
+    for (auto now = target_.now(); now < due && !stop_; now = target_.now())
+        target_.sleep({std::min(due.value - now.value, kNap)});
+    return !stop_;
 }
 
 void Lane::stop_pump() {

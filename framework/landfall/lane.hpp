@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -58,12 +59,13 @@ class Lane {
     /// One DMA, seen through. No other may be in flight on this lane.
     [[nodiscard]] Done run(const DmaRequest& request);
     void start(const DmaRequest& request);
-    [[nodiscard]] bool in_flight() const { return flight_.has_value(); }
-    [[nodiscard]] Done wait();  ///< only if in_flight()
+    [[nodiscard]] bool in_flight() const { return !flights_.empty(); }
+    [[nodiscard]] Done wait();  ///< for the oldest; only if in_flight()
 
-    /// Repeats the DMA on a thread of its own, `report`ing each, until halt(). Without `report` it is the bare engine: nothing
-    /// is stamped or looked for, so that one can see what that costs.
-    void pump(const DmaRequest& request, std::function<void(const Done&)> report);
+    using Report = std::function<void(const DmaRequest&, const Done&)>;
+    /// Does the DMAs of a pump on a thread of its own, `report`ing each, until halt(). Without `report` it is the bare engine:
+    /// nothing is stamped or looked for, so that one can see what that costs.
+    void pump(const Pump& pump, Report report);
     /// Returns how many DMAs the pump did. Throws what the engine has thrown meanwhile.
     std::uint64_t halt();
 
@@ -72,14 +74,23 @@ class Lane {
         DmaRequest request;
         std::uint64_t sequence = 0;
         Nanoseconds begin;
-        bool dead = false;  ///< the device could not be brought up, so nothing was started
         std::uint64_t nth = 0;      ///< of all DMAs of the run
         bool began_alone = false;
+        std::size_t slot = 0;  ///< of the payload
+        std::optional<Landing::Status> status{};  ///< known before it was waited for
     };
     void bring_up();
-    void repeat(const CopyRequest& copy);
+    void repeat(const Pump& pump, const Report& report);
+    void repeat_bare(const Pump& pump);
+    [[nodiscard]] unsigned depth(const Pump& pump) const;
+    /// False: the pump was told to stop meanwhile.
+    [[nodiscard]] bool await(Nanoseconds due);
     void stop_pump();
-    [[nodiscard]] CopyRequest prepare(const DmaRequest& request, std::uint64_t sequence);
+    [[nodiscard]] std::size_t place_of(std::size_t slot) const { return slot * align_down(kPayloadBytes / slots_, kPageSize); }
+    [[nodiscard]] std::span<std::byte> payload(const StagingSlice& slice, const DmaRequest& request, std::size_t slot) const;
+    [[nodiscard]] CopyRequest copy_of(const DmaRequest& request, std::size_t slot) const;
+    [[nodiscard]] CopyRequest prepare(const Flight& flight);
+    [[nodiscard]] Landing::Status land(const Flight& flight);
     void look(const Flight& flight, Landing& landing);
     void look_at_write(const Flight& flight, bool alone, Landing& landing);
     void look_at_copy(const Flight& flight, bool alone, const std::vector<std::uint64_t>& others, Landing& landing);
@@ -96,7 +107,8 @@ class Lane {
     std::unique_ptr<Engine> engine_;
     bool ready_ = false;
     std::optional<Nanoseconds> tried_;  ///< when the device began to be brought up for the DMA that comes next
-    std::optional<Flight> flight_;
+    std::deque<Flight> flights_;  ///< the oldest first
+    std::size_t slots_ = 1, next_slot_ = 0;  ///< into which the payloads are divided
     std::atomic<bool> stop_{false};
     std::uint64_t pumped_ = 0;
     std::exception_ptr failed_;  ///< ended the pump

@@ -133,7 +133,13 @@ std::string print(const Step& step) {
             [](const Dma& s) { return "dma " + print(s.request); },
             [](const Start& s) { return "start " + print(s.request); },
             [](const Wait& s) { return fmt::format("wait {}", s.device); },
-            [](const Pump& s) { return "pump " + print(s.request); },
+            [](const Pump& s) {
+                auto out = "pump " + print(s.request);
+                if (s.by != 0) out += " by " + size_str(s.by);
+                if (s.deep != 1) out += fmt::format(" deep {}", s.deep);
+                if (s.every.value != 0) out += " every " + duration_str(s.every);
+                return out;
+            },
             [](const Halt& s) { return fmt::format("halt {}", s.device); },
             [](const View& s) { return fmt::format("view {}", s.device); },
             [](const Sleep& s) { return fmt::format("sleep {}", duration_str(s.duration)); },

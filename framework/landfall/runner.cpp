@@ -340,12 +340,13 @@ Outcome Runner::wait(const Wait& step, Interval& when) {
 
 Outcome Runner::pump(const Pump& step) {
     auto& lane = *device(step.request.device).lane;
-    if (auto why = lane.refusal(step.request); !why.empty()) return Unmet{std::move(why)};
+    for (const auto& request : step.typical())
+        if (auto why = lane.refusal(request); !why.empty()) return Unmet{std::move(why)};
     if (pumps_ == Pumps::bare) {
-        lane.pump(step.request, {});
+        lane.pump(step, {});
         return ok();
     }
-    lane.pump(step.request, [this, request = step.request](const Lane::Done& done) {
+    lane.pump(step, [this](const DmaRequest& request, const Lane::Done& done) {
         auto line = timed(DmaEvent{request}, done.when.end);
         line.when = done.when;
         line.observed = done.landing;

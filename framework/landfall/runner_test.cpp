@@ -1,5 +1,6 @@
 #include "landfall/runner.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <condition_variable>
@@ -152,16 +153,82 @@ TEST_F(RunnerTest, PumpReportsEveryDmaAndHaltCountsThem) {
     EXPECT_EQ(events_.size(), count);
     for (const auto& e : events_) EXPECT_THAT(print(e), HasSubstr("lands p1[0x0+64]"));
 }
+TEST_F(RunnerTest, APumpWalksThroughItsRangeAndBeginsAnew) {
+    run("buffer p1 16K\nioas one\nmap one 0x200000 p1 rw\nattach a one");
+    (void)runner_.step(parse_line("pump a write 0x200000+3K by 1K", "t", 1));
+    while (target_.copies < 5) std::this_thread::yield();
+    (void)runner_.step(parse_line("halt a", "t", 1));
+    ASSERT_GE(events_.size(), 5U);
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+        const auto at = i % 3 * 1024;
+        EXPECT_THAT(print(events_[i]), HasSubstr(fmt::format("dma a write {:#x}+1K => done", 0x200000 + at)));
+        EXPECT_THAT(print(events_[i]), HasSubstr(fmt::format("lands p1[{:#x}+1K]", at)));
+    }
+}
+// As many at a time as it is told and the engine can do; their ends come in the order of their starts.
+TEST_F(RunnerTest, APumpKeepsSeveralUnderWay) {
+    for (const auto& [can, most] : {std::pair{1U, 1U}, {3U, 3U}, {8U, 4U}}) {
+        SCOPED_TRACE(can);
+        FakeTarget target;
+        target.in_flight = can;
+        std::vector<Line> events;
+        Runner runner(target, [&](const Line& line) { events.push_back(line); });
+        (void)runner.begin();
+        for (const auto& line : Scenario::parse("buffer p 16K\nioas one\nmap one 0x200000 p rw\nattach a one\n").lines)
+            (void)runner.step(line);
+        (void)runner.step(parse_line("pump a write 0x200000+16K by 2K deep 8", "t", 1));
+        while (target.copies < 20) std::this_thread::yield();
+        const auto halted = runner.step(parse_line("halt a", "t", 1));
+        EXPECT_EQ(std::get<Answer>(*halted.observed).value, target.copies.load());
+        EXPECT_EQ(events.size(), target.copies);
+        EXPECT_EQ(target.most_flying, most);
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            EXPECT_THAT(print(events[i]), HasSubstr(fmt::format("done seq {} lands p[{:#x}+2K]", i + 3, i % 8 * 2048)));
+            if (i > 0) {
+                EXPECT_GT(events[i].when->begin, events[i - 1].when->begin);
+                EXPECT_GT(events[i].when->end, events[i - 1].when->end);
+            }
+        }
+    }
+}
+// One that fails takes the others along: the device is reset once all of them were heard of, and no later than that.
+TEST_F(RunnerTest, ADeepPumpResetsItsDeviceOnce) {
+    target_.in_flight = 4;
+    target_.fails = 6;
+    run("buffer p1 16K\nioas one\nmap one 0x200000 p1 rw\nattach a one");
+    (void)runner_.step(parse_line("pump a write 0x200000+16K by 4K deep 4", "t", 1));
+    while (target_.copies < 20) std::this_thread::yield();
+    (void)runner_.step(parse_line("halt a", "t", 1));
+    EXPECT_EQ(target_.resets.size(), 2U);
+    ASSERT_GE(events_.size(), 20U);
+    for (std::size_t i = 0; i < events_.size(); ++i)
+        EXPECT_THAT(print(events_[i]), HasSubstr(i == 5 ? "=> error seq" : "=> done seq"));
+}
+TEST_F(RunnerTest, APumpCanTakeItsTime) {
+    std::atomic<int> naps{0};
+    target_.on_sleep = [&] { ++naps; };
+    run(kOneAttached);
+    (void)runner_.step(parse_line("pump a write 0x200000+64 every 1us", "t", 1));
+    while (target_.copies < 3) std::this_thread::yield();
+    (void)runner_.step(parse_line("halt a", "t", 1));
+    EXPECT_GT(naps, 0);
+    for (std::size_t i = 1; i < events_.size(); ++i)
+        EXPECT_GE(events_[i].when->begin.value, events_[i - 1].when->begin.value + 1000);
+}
 TEST(RunnerBarePumps, OnlyCount) {
     FakeTarget target;
     std::vector<Line> events;
     Runner runner(target, [&](const Line& line) { events.push_back(line); }, nullptr, Runner::Pumps::bare);
     (void)runner.begin();
     for (const auto& line : Scenario::parse(kOneAttached).lines) (void)runner.step(line);
-    (void)runner.step(parse_line("pump a write 0x200000+64", "t", 1));
-    while (target.copies < 3) std::this_thread::yield();
-    const auto halted = runner.step(parse_line("halt a", "t", 1));
-    EXPECT_EQ(std::get<Answer>(*halted.observed).value, target.copies.load());
+    for (const auto* pump : {"pump a write 0x200000+64", "pump a write 0x200000+4K by 1K deep 4"}) {
+        target.copies = 0;
+        (void)runner.step(parse_line(pump, "t", 1));
+        while (target.copies < 9) std::this_thread::yield();
+        const auto halted = runner.step(parse_line("halt a", "t", 1));
+        EXPECT_EQ(std::get<Answer>(*halted.observed).value, target.copies.load());
+        EXPECT_EQ(target.resets.size(), 1U);
+    }
     EXPECT_THAT(events, IsEmpty());
 }
 TEST_F(RunnerTest, BytesNobodyWroteAreReportedAtTheEnd) {

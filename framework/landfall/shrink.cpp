@@ -131,7 +131,7 @@ class Shrinker {
         if (device.empty() || !end) return false;
         const auto& step = *best_.lines[i].step();
         const auto* start = std::get_if<Start>(&step);
-        const auto request = start != nullptr ? start->request : std::get<Pump>(step).request;
+        const auto request = start != nullptr ? start->request : std::get<Pump>(step).piece(0);
         for (const auto at : {*end, i}) {
             auto lines = best_.lines;
             lines[at].body = Step{Dma{request}};

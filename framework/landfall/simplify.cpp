@@ -81,7 +81,16 @@ Steps simpler_request(const S& s) {
 
 Steps simpler(const Dma& s) { return simpler_request(s); }
 Steps simpler(const Start& s) { return simpler_request(s); }
-Steps simpler(const Pump& s) { return simpler_request(s); }
+Steps simpler(const Pump& s) {
+    Steps out;
+    offer(out, s, [](Pump& p) { p = {p.piece(0)}; });
+    offer(out, s, [](Pump& p) { p.deep = 1; });
+    offer(out, s, [](Pump& p) { p.every = {}; });
+    // A piece is part of the range: one is made simpler when the other is gone.
+    if (s.by == 0)
+        for (auto& step : simpler_request(s)) out.push_back(std::move(step));
+    return out;
+}
 
 Steps simpler(const Ioas& s) {
     Steps out;

@@ -217,10 +217,16 @@ void SoakScript::pump(std::vector<Line>& out, std::size_t group, std::size_t dev
     const auto slot = below(8) == 0 ? slots - 1 : own;
     const auto kind = kind_of(slot, slots);
     const auto range = range_of(slot, kind);
-    const auto length = kBlock * (1 + below(longest_ / kBlock));
-    const auto offset = kBlock * below((range.length - length) / kBlock + 1);
     const auto verb = below(3) == 0 && kind != Kind::write_only ? DmaRequest::Verb::read : DmaRequest::Verb::write;
-    out.push_back(line_of(Pump{{groups_[group].devices[device], verb, {range.start + offset, length}, std::nullopt}}));
+    Pump step{{groups_[group].devices[device], verb, range, std::nullopt}};
+    if (below(2) == 0) {
+        step.by = std::min(longest_, kBlock << below(2));
+        step.deep = static_cast<unsigned>(1 + below(4));
+    } else {
+        const auto length = kBlock * (1 + below(longest_ / kBlock));
+        step.request.range = {range.start + kBlock * below((range.length - length) / kBlock + 1), length};
+    }
+    out.push_back(line_of(std::move(step)));
 }
 
 std::vector<Line> SoakScript::end() const {

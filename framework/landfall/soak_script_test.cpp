@@ -58,7 +58,7 @@ TEST(SoakScript, EveryDeviceIsMovedAndPumpsAgain) {
 TEST(SoakScript, DoesAllThatMayGoWrong) {
     const auto t = text(1, 2000);
     for (const auto* words : {"replace a hwall", "replace b hg0y", "replace c hg0", "destroy h", "destroy g", "unmap g0x 0x800000+4K", "map g1y 0x801000 ", "hwpt hg1x5", " brick rw\n",
-                              "ioas-copy g0x", "option g1y huge-pages off", "a w\n", "b rw\n"})
+                              "ioas-copy g0x", "option g1y huge-pages off", "a w\n", "b rw\n", "+8K by 1K deep 4\n"})
         EXPECT_GT(count(t, words), 0U) << words;
 }
 
@@ -81,7 +81,7 @@ TEST(SoakScript, NoDmaIsLongerThanItsShapeAllows) {
     for (unsigned n = 0; n < 500; ++n)
         for (const auto& line : script.next())
             if (const auto* pump = std::get_if<Pump>(line.step())) {
-                EXPECT_EQ(pump->request.range.length, 512U);
+                EXPECT_EQ(pump->piece(0).range.length, 512U);
             }
 }
 

@@ -141,9 +141,18 @@ struct Wait {
     bool operator==(const Wait&) const = default;
 };
 
-/// `pump DEVICE ...` repeats a DMA in the background until `halt DEVICE`; each one is an event of the trace.
+/// `pump DEVICE ... [by SIZE [deep N]] [every DURATION]` repeats a DMA in the background until `halt DEVICE`; each one is an
+/// event of the trace. With `by` it walks through its range, piece by piece and over again.
 struct Pump {
     DmaRequest request;
+    std::uint64_t by = 0;   ///< bytes of a piece, of which the range is a multiple; 0: the range at once
+    unsigned deep = 1;      ///< DMAs under way, at most; a device that can do fewer does fewer
+    Nanoseconds every{};    ///< from the start of one to the start of the next, at least
+    [[nodiscard]] std::uint64_t pieces() const { return by == 0 ? 1 : request.range.length / by; }
+    /// The n-th DMA from the start.
+    [[nodiscard]] DmaRequest piece(std::uint64_t n) const;
+    /// What a device can do of these it can do of all: lengths are the same, distances too.
+    [[nodiscard]] std::vector<DmaRequest> typical() const { return {piece(0), piece(1), piece(pieces() - 1)}; }
     bool operator==(const Pump&) const = default;
 };
 struct Halt {

@@ -1,5 +1,7 @@
 #include "landfall/step_parse.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <functional>
 #include <utility>
@@ -105,6 +107,26 @@ Step parse_option(Cursor& in) {
     return s;
 }
 
+Pump parse_pump(Cursor& in) {
+    Pump s{parse_dma(in)};
+    const auto length = s.request.range.length;
+    if (in.accept("by")) {
+        s.by = in.size("the bytes of a piece");
+        if (s.by == 0 || s.by % 8 != 0 || length % s.by != 0)
+            in.fail(fmt::format("a multiple of 8 bytes that divides the {} of the range", length));
+        if (in.accept("deep")) {
+            const auto deep = in.number("how many DMAs may be under way");
+            if (deep == 0 || deep > length / s.by) in.fail(fmt::format("1 to {}, as many as there are pieces", length / s.by));
+            s.deep = static_cast<unsigned>(deep);
+        }
+    }
+    if (in.accept("every")) {
+        s.every = in.duration();
+        if (s.every.value == 0) in.fail("a duration that is not 0");
+    }
+    return s;
+}
+
 using StepParser = std::function<Step(Cursor&)>;
 
 // The one table of verbs. Order is the order of docs/scenarios.md and of the error message.
@@ -132,7 +154,7 @@ const std::array<std::pair<std::string_view, StepParser>, 26>& step_table() {
         {"dma", [](Cursor& in) { return Step{Dma{parse_dma(in)}}; }},
         {"start", [](Cursor& in) { return Step{Start{parse_dma(in)}}; }},
         {"wait", [](Cursor& in) { return Step{Wait{device(in)}}; }},
-        {"pump", [](Cursor& in) { return Step{Pump{parse_dma(in)}}; }},
+        {"pump", [](Cursor& in) { return Step{parse_pump(in)}; }},
         {"halt", [](Cursor& in) { return Step{Halt{device(in)}}; }},
         {"view", [](Cursor& in) { return Step{View{device(in)}}; }},
         {"sleep", [](Cursor& in) { return Step{Sleep{in.duration()}}; }},
@@ -162,6 +184,15 @@ DmaRequest parse_dma(Cursor& in) {
         if (*d.target + (d.range.length - 1) < *d.target) in.fail("an IOVA the DMA does not pass 2^64 from");
     }
     return d;
+}
+
+DmaRequest Pump::piece(std::uint64_t n) const {
+    auto out = request;
+    if (by == 0) return out;
+    const auto offset = n % pieces() * by;
+    out.range = {request.range.start + offset, by};
+    if (out.target) out.target = *request.target + offset;
+    return out;
 }
 
 std::string known_steps() {

@@ -102,7 +102,9 @@ void Traffic::landed(const DmaRequest& request, const Interval& window, const La
                      const Account& account) {
     if (!written(request)) return;
     // A pump repeats itself: one entry for its run is enough to say that it may have met another DMA.
-    auto& done = courses_[request.device].done;
+    auto& course = courses_[request.device];
+    auto& done = course.done;
+    course.last_end = std::max(course.last_end, window.end);
     const auto same =
         std::find_if(done.rbegin(), done.rend(), [&](const Flight& f) { return f.request == request; });
     if (same != done.rend())
@@ -121,14 +123,21 @@ void Traffic::landed(const DmaRequest& request, const Interval& window, const La
     while (given_up_.size() > kSuspects) given_up_.pop_front();
 }
 
-bool Traffic::contested(const History& history, const std::string& device, const Interval& window,
+bool Traffic::contested(const History& history, const DmaRequest& request, const Interval& window,
                         const Backing& memory, std::uint64_t length) const {
     const auto meets = [&](const Flight& f) { return may_write(history, f, window, memory, length); };
-    for (const auto& [name, course] : courses_)
-        if (name != device && (std::ranges::any_of(course.done, meets) || (course.open && meets(*course.open))))
+    // Those of its own device came before it, but for those that were under way together, which never go to one place.
+    const auto own = [&](const Flight& f) { return !f.request.range.overlaps(request.range) && meets(f); };
+    for (const auto& [name, course] : courses_) {
+        if (name == request.device) {
+            if (window.begin < course.last_end && std::ranges::any_of(course.done, own)) return true;
+        } else if (std::ranges::any_of(course.done, meets) || (course.open && meets(*course.open))) {
             return true;
-    return any_waiting([&](const DmaRequest& request, const Interval& when) {
-        return request.device != device && meets({request, when, 0, true});
+        }
+    }
+    return any_waiting([&](const DmaRequest& other, const Interval& when) {
+        const Flight flight{other, when, 0, true};
+        return other.device == request.device ? own(flight) : meets(flight);
     });
 }
 

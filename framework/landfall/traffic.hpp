@@ -67,8 +67,9 @@ class Traffic {
     // -- what met what
     void landed(const DmaRequest& request, const Interval& window, const Landing& landing,
                 const Account& account);
-    /// A DMA of another device may have written these bytes during the window.
-    [[nodiscard]] bool contested(const History& history, const std::string& device, const Interval& window,
+    /// Another DMA may have written these bytes during the window: of another device, or of the same pump, which may have
+    /// several under way at several IOVAs of one memory.
+    [[nodiscard]] bool contested(const History& history, const DmaRequest& request, const Interval& window,
                                  const Backing& memory, std::uint64_t length) const;
     /// A DMA without an end, or one that was given up, may have written these bytes by now.
     [[nodiscard]] bool may_still_write(const History& history, Nanoseconds now, const Backing& memory,
@@ -89,6 +90,7 @@ class Traffic {
     struct Course {
         std::optional<Flight> open;  ///< started or pumping
         std::vector<Flight> done;    ///< finished writes that others may have met
+        Nanoseconds last_end;        ///< of those
     };
 
     /// True if the condition holds for one of the DMAs among the events that wait.

@@ -12,6 +12,7 @@ namespace landfall {
 struct SpeedOptions {
     std::string device;                ///< a name of the rig file; empty: its first function
     std::uint64_t length = 1024;       ///< bytes of a DMA
+    unsigned deep = 1;                 ///< DMAs under way, at most, each at a place of its own
     std::chrono::milliseconds time{};  ///< of one pump
     unsigned rounds = 3;               ///< of both kinds, in turn
 };

@@ -368,7 +368,16 @@ class Player:
         """One history; `seed` says which, on a simulated rig."""
 
 class Pump:
-    """Repeats a DMA in the background."""
+    """Repeats a DMA in the background, or walks through its range piece by piece."""
+    @property
+    def by(self) -> int:
+        """Bytes of a piece; 0: the range at once."""
+    @property
+    def deep(self) -> int:
+        """DMAs under way, at most."""
+    @property
+    def every(self) -> int:
+        """Nanoseconds from the start of one to the start of the next, at least."""
     @property
     def request(self) -> DmaRequest: ...
 

@@ -83,7 +83,11 @@ void bind_dma(py::module_& m) {
     grammar<Dma>(m, "Dma", "One DMA, waited for.").def_readonly("request", &Dma::request);
     grammar<Start>(m, "Start", "Starts one DMA.").def_readonly("request", &Start::request);
     grammar<Wait>(m, "Wait", "Sees a started DMA through.").def_readonly("device", &Wait::device);
-    grammar<Pump>(m, "Pump", "Repeats a DMA in the background.").def_readonly("request", &Pump::request);
+    grammar<Pump>(m, "Pump", "Repeats a DMA in the background, or walks through its range piece by piece.")
+        .def_readonly("request", &Pump::request)
+        .def_readonly("by", &Pump::by, "Bytes of a piece; 0: the range at once.")
+        .def_readonly("deep", &Pump::deep, "DMAs under way, at most.")
+        .def_readonly("every", &Pump::every, "Nanoseconds from the start of one to the start of the next, at least.");
     grammar<Halt>(m, "Halt", "Ends a pump.").def_readonly("device", &Halt::device);
     grammar<View>(m, "View", "Finds the IOAS a device's DMA goes through.")
         .def_readonly("device", &View::device);

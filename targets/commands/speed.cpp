@@ -25,7 +25,7 @@ ExitStatus run(Arguments& a) {
     if (file.kind != RigFile::Kind::qemu) throw TextError({"--rig", 0, 0}, a.rig, "a virtual rig");
     const auto rig = start_qemu_rig(file, a.boot);
     const auto report = measure_speed(*rig, a.options);
-    fmt::print("{}: {} writes {} bytes, {} s at a time\n", a.rig, report.device, a.options.length,
+    fmt::print("{}: {} writes {} bytes, {} at once, {} s at a time\n", a.rig, report.device, a.options.length, a.options.deep,
                static_cast<double>(a.time) / 1000);
     fmt::print("bare    {:.0f} DMAs/s\njudged  {:.0f} DMAs/s\n{:.2f} of the bare engine's, medians\n",
                fmt::join(report.bare, " "), fmt::join(report.judged, " "), report.ratio());
@@ -42,6 +42,7 @@ void add_speed(CLI::App& app, ExitStatus& status) {
     command->add_option("--rig", a.rig, "a virtual rig (landfall rig list) or a rig file")->required();
     command->add_option("--device", a.options.device, "which of its functions [the first]");
     command->add_option("--length", a.options.length, "bytes of a DMA")->capture_default_str()->check(CLI::Range(8, 16384));
+    command->add_option("--deep", a.options.deep, "DMAs under way at once, where the device can")->capture_default_str()->check(CLI::Range(1, 16));
     command->add_option("--time", a.time, "of one pump [5s]")
         ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
     command->add_option("--rounds", a.options.rounds, "of both kinds, in turn")->capture_default_str()->check(CLI::Range(1, 100));

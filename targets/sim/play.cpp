@@ -318,16 +318,18 @@ Task<Outcome> Play::wait(const Wait& step) {
 }
 
 Outcome Play::pump(const landfall::Pump& step) {
-    if (auto why = refusal(step.request); !why.empty()) return Unmet{std::move(why)};
+    for (const auto& request : step.typical())
+        if (auto why = refusal(request); !why.empty()) return Unmet{std::move(why)};
     auto& d = device(step.request.device);
     if (!d.bus_master) return Unmet{d.name + " is not open, or no engine drives it"};
     machine_.scheduler().touch(Touch::Kind::signal, machine_.signal(d));
     auto& pump = pumps_[d.name] = Pump{config_.burst, false, 0, d.thing};
-    machine_.scheduler().spawn(ActorId::dma(machine_.number(d)), pumping(d, step.request, pump));
+    machine_.scheduler().spawn(ActorId::dma(machine_.number(d)), pumping(d, step, pump));
     return Answer{};
 }
 
-Task<> Play::pumping(Device& device, DmaRequest request, Pump& pump) {
+// One DMA at a time: of that there are fewer under way than a pump may ask for.
+Task<> Play::pumping(Device& device, landfall::Pump step, Pump& pump) {
     auto& scheduler = machine_.scheduler();
     for (;;) {
         co_await scheduler.until(pump);
@@ -338,6 +340,7 @@ Task<> Play::pumping(Device& device, DmaRequest request, Pump& pump) {
         }
         --pump.budget;
         scheduler.touch(Touch::Kind::begin, 0);
+        const auto request = step.piece(pump.count);
         Flight flight{request, {scheduler.now(), {}}, {}, false};
         co_await machine_.transfer(device, flight);
         co_await scheduler.step();
@@ -346,6 +349,7 @@ Task<> Play::pumping(Device& device, DmaRequest request, Pump& pump) {
         auto line = event_line(DmaEvent{request}, {flight.window.begin, scheduler.now()});
         line.observed = std::move(flight.landing);
         emit(std::move(line));
+        if (step.every.value != 0) co_await scheduler.sleep_until({flight.window.begin.value + step.every.value});
     }
 }
 

@@ -50,7 +50,7 @@ class Play {
     };
 
     [[nodiscard]] Task<> lane(std::vector<Line> steps);
-    [[nodiscard]] Task<> pumping(Device& device, DmaRequest request, Pump& pump);
+    [[nodiscard]] Task<> pumping(Device& device, landfall::Pump step, Pump& pump);
     [[nodiscard]] Task<Outcome> carry_out(const Step& step);
     [[nodiscard]] Task<Outcome> instantly(Outcome outcome);
     [[nodiscard]] Task<Outcome> answering(Task<Answer> task);
