@@ -41,7 +41,7 @@ struct Verdict {
 [[nodiscard]] const char* verdict_str(Verdict::Kind kind);
 
 struct CheckOptions {
-    std::string model = "iommufd";
+    std::string model{};               ///< empty: what the head of the trace says it is of
     std::vector<Known> known;          ///< findings already understood
     std::size_t max_violations = 100;  ///< further ones are counted, not kept
 };

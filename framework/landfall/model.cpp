@@ -27,6 +27,7 @@ std::string Prediction::str() const {
 }
 
 std::unique_ptr<Model> make_model(std::string_view name) {
+    if (name.empty()) return std::make_unique<KernelModel>(kernel_rules().front(), true);
     for (const auto& rules : kernel_rules())
         if (rules.name == name) return std::make_unique<KernelModel>(rules);
     throw TextError({"<model>", 0, 0}, std::string(name),

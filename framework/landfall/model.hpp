@@ -26,6 +26,8 @@ struct Backing {
     std::uint64_t address = 0, skew = 0;
     bool operator==(const Backing&) const = default;
     [[nodiscard]] Backing operator+(std::uint64_t bytes) const { return {buffer, address + bytes, skew}; }
+    /// The window the lab maps in every address space: its beacon, or the memory without a name.
+    [[nodiscard]] bool is_window() const { return buffer.empty() || buffer.starts_with("beacon."); }
 };
 
 /// One mapping: what UNMAP removes as a whole.
@@ -116,6 +118,7 @@ inline constexpr std::size_t kMostMappings = std::size_t{1} << 16;
 class Model {
   public:
     virtual ~Model() = default;
+    [[nodiscard]] virtual std::string_view name() const = 0;
     /// Mappings in all address spaces: what a copy of the model costs.
     [[nodiscard]] virtual std::size_t mappings() const = 0;
     [[nodiscard]] virtual std::unique_ptr<Model> clone() const = 0;
@@ -140,7 +143,8 @@ class Model {
     [[nodiscard]] virtual std::vector<Change> apply(const Step& step, const Answer& observed) = 0;
 };
 
-/// Throws TextError if there is no model of that name.
+/// No name: `iommufd`, or what the head of the trace says it is of (feature "type1"). Throws TextError if there is no model
+/// of that name.
 [[nodiscard]] std::unique_ptr<Model> make_model(std::string_view name);
 [[nodiscard]] std::vector<std::string> model_names();
 

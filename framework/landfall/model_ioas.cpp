@@ -294,6 +294,20 @@ std::vector<Change> IoasModel::do_unmap(const std::optional<IovaRange>& range) {
     return changes;
 }
 
+std::vector<Change> IoasModel::do_empty() {
+    std::vector<Change> changes;
+    if (rules_->lasts) return changes;
+    for (auto it = areas_.begin(); it != areas_.end();) {
+        if (it->second.memory.is_window()) {
+            ++it;
+            continue;
+        }
+        changes.emplace_back(AreaUnmapped{id_, it->first});
+        it = areas_.erase(it);
+    }
+    return changes;
+}
+
 UnmapNext IoasModel::next_unmapped(const std::optional<IovaRange>& range) const {
     const auto it = range ? first_in(*range) : areas_.begin();
     if (rules_->whole_unmap || it == areas_.end()) return {};

@@ -57,10 +57,8 @@ class IoasModel {
         if (rules_->whole_unmap || error.value != rules_->cut) return {};
         return do_unmap(range);
     }
-    /// The last page table is gone: a container loses its mappings with it.
-    [[nodiscard]] std::vector<Change> do_empty() {
-        return rules_->lasts ? std::vector<Change>{} : do_unmap(std::nullopt);
-    }
+    /// The last page table is gone: a container loses its mappings with it, the lab's window until it has the next.
+    [[nodiscard]] std::vector<Change> do_empty();
     void do_reserve(const std::string& device, const std::vector<IovaRange>& ranges) {
         reserved_[device] = ranges;
     }
@@ -81,7 +79,8 @@ class IoasModel {
     [[nodiscard]] std::uint64_t alignment() const {
         return domains > 0 || !huge_pages_ || rules_->whole_pages ? kPageSize : 1;
     }
-    /// A container without a group has no IOMMU yet, and the kernel refuses all calls that need one.
+    /// A container without a group has no IOMMU yet, and the kernel refuses all calls that need one; who drives it may put
+    /// off until then what can be.
     [[nodiscard]] Prediction or_idle(Prediction answer) const;
     [[nodiscard]] Prediction check_unmap(const std::optional<IovaRange>& range) const;
     [[nodiscard]] Prediction check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const;

@@ -211,7 +211,7 @@ Prediction KernelModel::predict_replace(const std::string& device, const Wanted&
 Prediction KernelModel::predict_destroy(const Destroy& step) const {
     auto out = fine();
     if (const auto* space = ioas(step.object)) {
-        if (space->domains > 0)
+        if (space->domains > 0 && rules_->busy_while_used)
             out = refuse(EBUSY, fmt::format("'{}' has {} page table(s)", step.object, space->domains));
     } else if (const auto id = hwpt(step.object)) {
         if (const auto n = users(*id); n > 0)
@@ -219,8 +219,6 @@ Prediction KernelModel::predict_destroy(const Destroy& step) const {
     } else {
         return gone(step.object);
     }
-    // The file of a container can always be closed; the groups in it keep the container.
-    if (!rules_->busy_while_used && !succeeds(out)) out.allowed.push_back({});
     return out;
 }
 

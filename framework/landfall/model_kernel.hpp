@@ -14,8 +14,9 @@ namespace landfall {
 
 class KernelModel : public Model {
   public:
-    /// `rules` outlive it: they are a row of a constant table.
-    explicit KernelModel(const KernelRules& rules) : rules_(&rules) {}
+    /// `rules` outlive it: they are a row of a constant table. `by_trace`: until the trace says that it is of another.
+    explicit KernelModel(const KernelRules& rules, bool by_trace = false) : rules_(&rules), by_trace_(by_trace) {}
+    [[nodiscard]] std::string_view name() const override { return rules_->name; }
     [[nodiscard]] std::unique_ptr<Model> clone() const override {
         return std::make_unique<KernelModel>(*this);
     }
@@ -112,10 +113,12 @@ class KernelModel : public Model {
     /// A reference is gone; an automatic HWPT goes with the last one.
     [[nodiscard]] Changes let_go(const HwptId& id);
     [[nodiscard]] Changes appeared(const DeviceFact& fact);
+    void learn(const TextFact& fact);
     /// Moves the device's reference and its reserved ranges; returns what its books named before.
     std::optional<HwptId> rewrite_book(const std::string& device, const HwptId& target);
 
     const KernelRules* rules_;
+    bool by_trace_;
     State now_;
 };
 

@@ -20,6 +20,13 @@ KernelModel::Changes KernelModel::appeared(const DeviceFact& fact) {
     return {DeviceAppeared{fact.name, device.unit}};
 }
 
+void KernelModel::learn(const TextFact& fact) {
+    if (fact.key == "iommu") now_.iommu = &iommu_rules(fact.value);
+    if (fact.key == "kernel") now_.kernel = KernelRelease::parse(fact.value);
+    if (fact.key == "feature" && by_trace_)
+        if (const auto api = parse_api(fact.value)) rules_ = &kernel_rules_of(*api);
+}
+
 std::vector<Change> KernelModel::fact(const Fact& fact) {
     return std::visit(Overloaded{
                           [&](const DeviceFact& f) { return appeared(f); },
@@ -32,8 +39,7 @@ std::vector<Change> KernelModel::fact(const Fact& fact) {
                               return Changes{};
                           },
                           [&](const TextFact& f) {
-                              if (f.key == "iommu") now_.iommu = &iommu_rules(f.value);
-                              if (f.key == "kernel") now_.kernel = KernelRelease::parse(f.value);
+                              learn(f);
                               return Changes{};
                           },
                           [](const EndFact&) { return Changes{}; },

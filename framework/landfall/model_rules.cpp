@@ -1,5 +1,6 @@
 #include "landfall/model_rules.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace landfall {
@@ -10,7 +11,8 @@ constexpr SpaceRules kIoas{};
 
 // drivers/vfio/vfio_iommu_type1.c, version 2 of the interface: vfio_dma_do_map() looks for overlap before it
 // looks at the IOVA list; vfio_dma_do_unmap() looks at both ends before it removes anything (:1447-1477);
-// reserved ranges and aperture refuse a group with EINVAL; the last group takes all mappings along.
+// reserved ranges and aperture refuse a group with EINVAL; the last group takes all mappings along
+// (vfio_iommu_type1_detach_group()), of which the lab maps its window again for the next one.
 constexpr SpaceRules kContainer{.lasts = false,
                                 .whole_pages = true,
                                 .mapped_first = true,
@@ -40,7 +42,8 @@ constexpr std::array<KernelRules, 4> kRules{{
     // the device
     // it was asked for.
     {.name = "v2-2023", .own_books = true, .space = kIoas},
-    // VFIO containers, all there was before 6.2. A group is in one container or in none.
+    // VFIO containers, all there was before 6.2. A group is in one container or in none, and keeps its container when the
+    // file is closed (drivers/vfio/container.c, vfio_fops_release()).
     {.name = "type1",
      .replaces = false,
      .iommufd_calls = false,
@@ -51,6 +54,11 @@ constexpr std::array<KernelRules, 4> kRules{{
 }  // namespace
 
 std::span<const KernelRules> kernel_rules() { return kRules; }
+
+const KernelRules& kernel_rules_of(Api api) {
+    // The models are named after the interfaces.
+    return *std::ranges::find(kRules, api_str(api), &KernelRules::name);
+}
 
 const IommuRules& iommu_rules(std::string_view label) {
     for (const auto& rules : kIommus)

@@ -6,13 +6,14 @@
 #include <span>
 #include <string_view>
 
+#include "landfall/api.hpp"
 #include "landfall/scene.hpp"
 
 namespace landfall {
 
 /// How an address space answers: an IOAS of iommufd, or a VFIO container.
 struct SpaceRules {
-    bool lasts = true;            ///< it keeps its mappings while no group is in it
+    bool lasts = true;            ///< it keeps its mappings while no group is in it, and not the lab's window only
     bool whole_pages = false;     ///< it takes nothing but whole pages, even before there is a page table
     bool mapped_first = false;    ///< MAP looks for mappings before it looks for reserved ranges
     bool whole_unmap = false;     ///< an UNMAP that fails has removed nothing
@@ -48,5 +49,7 @@ struct IommuRules {
 
 /// Every model there is; the first is the one to use unless told otherwise.
 [[nodiscard]] std::span<const KernelRules> kernel_rules();
+/// What Linux as it is owes who drives it by this interface.
+[[nodiscard]] const KernelRules& kernel_rules_of(Api api);
 
 }  // namespace landfall

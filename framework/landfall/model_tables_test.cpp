@@ -303,10 +303,35 @@ constexpr Row kType1[] = {
      "0x4000\nunmap one all => ok 0x0"},
     {"AContainerCanAlwaysBeClosed", "drivers/vfio/container.c vfio_fops_release()",
      "ioas one\nioas two\nattach a one\ndestroy one\ndestroy two\nattach b one => ENOENT # a:one"},
-    {"OrTheBackEndMindsItsUsers", "plain reading: a back end may count its devices",
-     "ioas one\nattach a one\ndestroy one => EBUSY"},
+    {"TheLabsWindowComesBack", "what the lab does: drivers/vfio/vfio_iommu_type1.c vfio_iommu_type1_detach_group()",
+     "buffer p 4K\nioas one\nattach a one\nmap one 0x200000 p rw\ndetach a\nattach a one\n"
+     "map one 0x70000000 p rw => EEXIST\nunmap one all => ok 0x100000"},
+    {"UnlessItWasTakenAway", "what the lab does",
+     "buffer p 4K\nioas one\nattach a one\nunmap one all => ok 0x100000\ndetach a\nattach a one\n"
+     "map one 0x70000000 p rw"},
 };
 INSTANTIATE_TEST_SUITE_P(Containers, Type1, testing::ValuesIn(kType1), name_of_row);
+
+// ---- a model by what the trace says -----------------------------------------------------------------------
+
+class ByTrace : public ModelTest {};
+
+TEST_F(ByTrace, IommufdUnlessItSaysOtherwise) {
+    rig(kRig, "");
+    EXPECT_EQ(model->name(), "iommufd");
+    run("ioas one\nioas two\nattach a one\nreplace a two # b:two");
+}
+
+TEST_F(ByTrace, TheHeadNamesContainers) {
+    rig(std::string(kRig) + "feature \"type1\"\n", "");
+    EXPECT_EQ(model->name(), "type1");
+    run("ioas one\nioas two\nattach a one\nattach a two => EINVAL # b:one\nhwpt h one a => ENOTTY");
+}
+
+TEST_F(ByTrace, ANamedModelStaysWhatItIs) {
+    rig(std::string(kRig) + "feature \"type1\"\n", "per-device");
+    EXPECT_EQ(model->name(), "per-device");
+}
 
 }  // namespace
 }  // namespace landfall

@@ -24,8 +24,7 @@ int number_of(const std::optional<Landing::Status>& status) {
 
 }  // namespace
 
-ReportData::ReportData(std::string file, std::string model)
-    : file_(std::move(file)), model_(std::move(model)), views_(model_) {}
+ReportData::ReportData(std::string file, const std::string& model) : file_(std::move(file)), views_(model) {}
 
 void ReportData::feed(const Line& line) {
     if (line.fact() != nullptr)

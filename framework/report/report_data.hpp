@@ -22,7 +22,7 @@ namespace landfall {
 class ReportData {
   public:
     /// Throws TextError if there is no such model.
-    ReportData(std::string file, std::string model);
+    ReportData(std::string file, const std::string& model);
 
     void feed(const Line& line);
     /// Steps that were run, DMAs and other events so far.
@@ -80,7 +80,7 @@ class ReportData {
     [[nodiscard]] nlohmann::json views_json(Texts& texts) const;
     [[nodiscard]] nlohmann::json mappings_json() const;
 
-    std::string file_, model_;
+    std::string file_;
     Scene scene_;
     ViewLog views_;
     Texts texts_;

@@ -114,7 +114,7 @@ std::string headline(const Verdict& verdict) {
 
 std::string ReportData::json(const Verdict& verdict, bool cut) const {
     auto texts = texts_;
-    Json out{{"file", file_}, {"model", model_}, {"title", title_.empty() ? note_ : title_}};
+    Json out{{"file", file_}, {"model", views_.model()}, {"title", title_.empty() ? note_ : title_}};
     out["known_until"] = known_until_ ? Json(exact(*known_until_)) : Json();
     out["verdict"] = verdict_json(verdict, cut);
     out["facts"] = facts_json();

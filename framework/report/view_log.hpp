@@ -30,6 +30,7 @@ class ViewLog {
     /// Throws TextError if there is no such model.
     explicit ViewLog(const std::string& model) : model_(make_model(model)) {}
 
+    [[nodiscard]] std::string_view model() const { return model_->name(); }
     void fact(const Fact& fact);
     /// A control step with its times.
     void step(const Line& line, const Answer& answer);

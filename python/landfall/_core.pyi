@@ -694,7 +694,7 @@ class _RigHandle:
         """A machine in exactly the state in which this one started passed check() before."""
     def open_session(self, devices: list[str]) -> None:
         """What Session begins with."""
-    def run(self, scenario: Scenario, model: str = 'iommufd') -> RunResult:
+    def run(self, scenario: Scenario, model: str = '') -> RunResult:
         """Runs a scenario and judges it."""
     def run_step(self, text: str) -> Union[Answer, Landing, Sighting, Unmet, Broken]:
         """One step of the open session."""
@@ -702,7 +702,7 @@ class _RigHandle:
 def as_scenario(line: Line) -> Line:
     """The scenario line a line of a trace came from."""
 
-def check(trace: Trace, model: str = 'iommufd', known: list[Known] = [], max_violations: int = 100) -> Verdict:
+def check(trace: Trace, model: str = '', known: list[Known] = [], max_violations: int = 100) -> Verdict:
     """Judges a trace. Violations that a `known` finding covers are named so."""
 
 def explain(trace: Trace, violation: Violation, color: bool = False, width: int = 100) -> str:
@@ -738,7 +738,7 @@ def load_known() -> list[Known]:
 def load_rig(name_or_path: str) -> RigFile:
     """Reads a rig file; touches nothing."""
 
-def make_player(rig: str = 'sim', kernel: str = '', kernel_args: str = '', faults: list[str] = [], model: str = 'iommufd') -> Player:
+def make_player(rig: str = 'sim', kernel: str = '', kernel_args: str = '', faults: list[str] = [], model: str = '') -> Player:
     """A player for the rig of that name or file; one that boots does so when it is needed."""
 
 def parse_line(text: str, file: str = '<text>', number: int = 1) -> Line:

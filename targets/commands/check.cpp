@@ -79,10 +79,9 @@ void add_check(CLI::App& app, ExitStatus& status) {
     command->add_option("trace", a.traces, "trace files; - is stdin");
     command
         ->add_option("--model", a.models,
-                     "what the kernel is taken to promise; given twice: show where the two part")
+                     "what the kernel is taken to promise [what the trace says it is]; given twice: show where the two part")
         ->check(CLI::IsMember(model_names()))
-        ->allow_extra_args(false)
-        ->default_str(a.check.model);
+        ->allow_extra_args(false);
     command->add_flag("--explain", a.explain, "show the evidence for each violation");
     command->add_flag("--story", a.story, "tell each run step by step");
     command->add_flag("--rules", a.rules, "list the rules, their promises and where those are written");

@@ -51,7 +51,7 @@ std::string again(const Arguments& a, const sim::History& history) {
     auto out = fmt::format("landfall explore {} --rig {}", written ? a.output : a.scenario, a.rig);
     for (const auto& f : a.faults) out += " --fault " + f;
     if (a.in_flight && !written) out += " --in-flight";
-    if (a.check.model != "iommufd") out += " --model " + a.check.model;
+    if (!a.check.model.empty()) out += " --model " + a.check.model;
     if (history.schedule.empty()) return out + fmt::format(" --schedules 1 --seed {}", history.seed);
     return out + fmt::format(" --burst {} --schedule '{}'", a.explore.config.burst,
                              sim::schedule_str(history.schedule));
@@ -163,9 +163,8 @@ void add_explore(CLI::App& app, ExitStatus& status) {
     command->add_option("scenario", a.scenario, "scenario file; a trace is one, too; - is stdin")->required();
     command->add_option("--rig", a.rig, "a rig of kind sim")->capture_default_str();
     command->add_option("--fault", a.faults, "what the rig gets wrong on purpose (landfall faults)");
-    command->add_option("--model", a.check.model, "what the kernel is taken to promise")
-        ->check(CLI::IsMember(model_names()))
-        ->capture_default_str();
+    command->add_option("--model", a.check.model, "what the kernel is taken to promise [what the trace says it is]")
+        ->check(CLI::IsMember(model_names()));
     auto* some = command->add_option("--schedules", a.explore.schedules, "how many interleavings")
                      ->capture_default_str();
     command->add_option("--seed", a.explore.seed, "of the first interleaving")->capture_default_str();

@@ -78,7 +78,7 @@ std::string once_more(const FuzzArguments& a, const Finding& f) {
     auto out = fmt::format("landfall fuzz --rig {} --seed {} --count 1 --steps {}", f.rig, f.seed,
                            a.options.generate.most_steps);
     if (a.no_lanes) out += " --no-lanes";
-    if (a.options.check.model != "iommufd") out += " --model " + a.options.check.model;
+    if (!a.options.check.model.empty()) out += " --model " + a.options.check.model;
     if (!a.options.rule.empty()) out += " --rule " + a.options.rule;
     return out + boot_str(a.options.boot);
 }
@@ -180,7 +180,7 @@ void add_fuzz(CLI::App& app, ExitStatus& status) {
     command->add_option("--count", o.count, "how many scenarios, at most");
     command->add_option("--seed", o.seed, "of the first scenario")->capture_default_str();
     command->add_option("--steps", o.generate.most_steps, "in a scenario, about")->capture_default_str();
-    command->add_option("--model", o.check.model, "what the rig is judged by")->capture_default_str();
+    command->add_option("--model", o.check.model, "what the rig is judged by [what its traces say it is]");
     command->add_option("-o,--output", a.output, "directory for what is found");
     command->add_option("--traces", a.traces, "directory for the trace of every history, to be judged again");
     command->add_flag("--no-lanes", a.no_lanes, "no steps side by side");
@@ -200,7 +200,7 @@ void add_shrink(CLI::App& app, ExitStatus& status) {
     command->add_option("--seed", a.boot.seed, "of a simulated rig: the history it fails in")
         ->capture_default_str();
     command->add_option("--rule", a.shrink.rule, "the violation to keep [the first]");
-    command->add_option("--model", a.check.model, "what the rig is judged by")->capture_default_str();
+    command->add_option("--model", a.check.model, "what the rig is judged by [what its traces say it is]");
     command
         ->add_option("--confidence", a.shrink.confidence, "of each decision, where failing is left to chance")
         ->check(CLI::Range(0.5, 0.999999))

@@ -44,9 +44,8 @@ void add_report(CLI::App& app, ExitStatus& status) {
     a.check.max_violations = 1000;  // a page has room for more than a terminal
     command->add_option("trace", a.trace, "a trace file; - is stdin")->required();
     command->add_option("-o,--output", a.output, "the page; what stood there is replaced")->required();
-    command->add_option("--model", a.check.model, "what the kernel is taken to promise")
-        ->check(CLI::IsMember(model_names()))
-        ->capture_default_str();
+    command->add_option("--model", a.check.model, "what the kernel is taken to promise [what the trace says it is]")
+        ->check(CLI::IsMember(model_names()));
     command->callback([arguments, &status] {
         arguments->check.known = load_known();
         report(*arguments);

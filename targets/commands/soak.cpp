@@ -109,7 +109,7 @@ void add_soak(CLI::App& app, ExitStatus& status) {
     duration("--round", a.round, "of one trace, about; one that is right is not kept [10s]");
     command->add_option("--steps", a.options.steps, "of a round, at most [as many as fit]");
     command->add_option("--seed", a.options.seed, "of the first round")->capture_default_str();
-    command->add_option("--model", a.options.check.model, "what the rig is judged by")->capture_default_str();
+    command->add_option("--model", a.options.check.model, "what the rig is judged by [what its traces say it is]");
     command->add_flag("--keep-going", a.options.keep_going, "do not stop at the first round with a violation");
     command->add_option("--fault", a.boot.faults, "of a simulated rig: what it gets wrong (landfall faults)");
     add_boot_options(*command, a.boot);

@@ -12,8 +12,8 @@ namespace {
 constexpr std::uint64_t kViewBytes = 64;
 constexpr std::uint64_t kLongestDma = 64U << 10;
 constexpr std::string_view kBeaconPrefix = "beacon.";
-constexpr const char* kFeatures[] = {"hwpt",  "map-file",    "huge-buffers", "kernel-log",
-                                     "reset", "every-fault", "witness"};
+constexpr const char* kFeatures[] = {"iommufd", "hwpt",  "map-file",    "huge-buffers",
+                                     "kernel-log", "reset", "every-fault", "witness"};
 
 Line fact_line(Fact fact) {
     Line line;

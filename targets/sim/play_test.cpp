@@ -38,7 +38,7 @@ TEST(Play, TheSameSeedIsTheSameTraceByteForByte) {
 // Written down once: what a change of the scheduler or of the order of micro-steps would break silently.
 TEST(Play, TheTraceIsTheSameOnEveryMachine) {
     EXPECT_EQ(text_of(played("ioas one\n")),
-              "kernel \"simulated\"\niommu \"sim\"\nfeature \"hwpt\"\nfeature \"map-file\"\nfeature \"huge-buffers\"\n"
+              "kernel \"simulated\"\niommu \"sim\"\nfeature \"iommufd\"\nfeature \"hwpt\"\nfeature \"map-file\"\nfeature \"huge-buffers\"\n"
               "feature \"kernel-log\"\nfeature \"reset\"\nfeature \"every-fault\"\n"
               "feature \"witness\"\n"
               "device a 0000:00:08.0 1d1d:51e1 group 2 engine sim\n"
