@@ -144,7 +144,8 @@ Line Runner::attempt(Line line) {
     Interval when{target_.now(), {}};
     Outcome outcome;
     try {
-        outcome = carry_out(*line.step(), when);
+        if (auto why = target_.iommu().lacks(*line.step()); !why.empty()) outcome = Unmet{std::move(why)};
+        else outcome = carry_out(*line.step(), when);
     } catch (const Missing& missing) {
         outcome = Broken{missing.name + " was never made: the step that should have made it failed"};
     }
@@ -274,8 +275,10 @@ Outcome Runner::make_ioas(const Ioas& step) {
     if (const auto e = arena_.add(beacon); !e.ok()) return Broken{"no memory for a beacon: " + e.str()};
     const auto memory = arena_.staging();
     const auto at = kBeacon + kBeaconBytes;
-    auto r = iommu.map(made.value, kBeacon, arena_.memory({beacon.name, std::nullopt}, false), {true, true});
-    if (r.ok()) r = iommu.map(made.value, at, {memory.data(), memory.size(), -1, 0}, {true, true});
+    auto page = arena_.memory({beacon.name, std::nullopt}, false);
+    page.staging = true;
+    auto r = iommu.map(made.value, kBeacon, page, {true, true});
+    if (r.ok()) r = iommu.map(made.value, at, {memory.data(), memory.size(), -1, 0, true}, {true, true});
     return failed(r.error);
 }
 

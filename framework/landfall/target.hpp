@@ -40,12 +40,16 @@ struct Memory {
     std::uint64_t length = 0;
     int file = -1;
     std::uint64_t offset = 0;
+    /// The lab's own, not the scenario's: where the kernel takes mappings away unasked, this one comes back.
+    bool staging = false;
 };
 
 /// Address spaces and who is attached to them. Every answer is an errno to be recorded and judged.
 class Iommu {
   public:
     virtual ~Iommu() = default;
+    /// Why this interface has no call for the step, so that it is not even asked; empty if it has one.
+    [[nodiscard]] virtual std::string lacks(const Step&) const { return {}; }
     [[nodiscard]] virtual Errno open(DeviceId) = 0;   ///< binds the device; opening twice is EINVAL
     [[nodiscard]] virtual Errno close(DeviceId) = 0;  ///< lets go of it, as closing its file does
     [[nodiscard]] virtual Errno reset(DeviceId) = 0;

@@ -44,14 +44,15 @@ class Exec {
 
 class LocalRig final : public Rig {
   public:
-    LocalRig(RigFile file, std::chrono::milliseconds step_limit)
-        : file_(std::move(file)), step_limit_(step_limit) {}
+    LocalRig(RigFile file, std::chrono::milliseconds step_limit, std::optional<Api> api)
+        : file_(std::move(file)), step_limit_(step_limit), api_(api) {}
 
     [[nodiscard]] const RigFile& file() const override { return file_; }
 
     /// The session must be gone before the next one starts.
     [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override {
         std::vector<std::string> argv{"landfall", "exec"};
+        if (api_) argv.insert(argv.end(), {"--api", std::string(api_str(*api_))});
         for (const RigFunction& f : chosen_functions(file_, devices)) {
             argv.insert(argv.end(), {"--device", device_argument(f)});
         }
@@ -70,6 +71,7 @@ class LocalRig final : public Rig {
   private:
     RigFile file_;
     std::chrono::milliseconds step_limit_;
+    std::optional<Api> api_;
     std::string log_;  ///< of the sessions before
     std::unique_ptr<Exec> exec_;
 };
@@ -77,7 +79,7 @@ class LocalRig final : public Rig {
 }  // namespace
 
 std::unique_ptr<Rig> start_local_rig(const RigFile& file, const RigOptions& options) {
-    return std::make_unique<LocalRig>(file, options.step_limit);
+    return std::make_unique<LocalRig>(file, options.step_limit, chosen_api(file, options));
 }
 
 }  // namespace landfall

@@ -8,11 +8,13 @@
 namespace landfall {
 namespace {
 
-// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind, EPERM) unless
-// iommufd.allow_unsafe_interrupts says that it may. virtio-iommu has none, and Linux 7.3 turns that of amd-iommu off.
+// intremap: without interrupt remapping iommufd refuses to bind a device (kernel: iommufd_device_bind, EPERM) and a
+// container to take a group (vfio_iommu_type1_attach_group, EPERM) unless their allow_unsafe_interrupts says that they may.
+// virtio-iommu has none, and Linux 7.3 turns that of amd-iommu off.
 // amd: with pt=on, the default, QEMU lets the DMA of its own devices past the IOMMU (amdvi_host_dma_iommu()), and
 // check_rig() refuses such a machine. It is a PCI function that QEMU puts into the first free slot.
-constexpr const char* kUnsafeInterrupts = "iommufd.allow_unsafe_interrupts=1";
+constexpr const char* kUnsafeInterrupts =
+    "iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1";
 constexpr std::array<IommuKind, 5> kIommus{{
     {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off", 1},
     {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on", 1},

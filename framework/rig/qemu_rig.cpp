@@ -75,6 +75,7 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
                  MachineState state, Wires wires)
     : file_(std::move(file)),
       step_limit_(options.step_limit),
+      api_(chosen_api(file_, options)),
       state_(std::move(state)),
       console_(std::move(wires.console.ours), std::move(wires.errors.ours), state_.console),
       channel_(std::move(wires.port.ours), console_),
@@ -157,6 +158,7 @@ std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& device
     if (channel_.broken())
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
     std::string command = bare_pumps_ ? "exec witness bare-pumps" : "exec witness";
+    if (api_) command += fmt::format(" {}", api_str(*api_));
     for (const RigFunction& f : chosen_functions(file_, devices)) {
         command += " " + device_argument(f);
     }

@@ -57,6 +57,7 @@ class QemuRig final : public Rig {
 
     RigFile file_;
     std::chrono::milliseconds step_limit_;
+    std::optional<Api> api_;
     bool bare_pumps_ = false;
     MachineState state_;
     std::optional<Snapshot> from_;  ///< open only if this machine was restored

@@ -26,11 +26,19 @@ std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector
     return out;
 }
 
+std::optional<Api> api_named(const std::string& word, const std::string& option) {
+    const auto api = parse_api(word);
+    if (!api && !word.empty()) throw TextError({option, 0, 0}, word, "iommufd or type1");
+    return api;
+}
+
 std::string device_argument(const RigFunction& f) {
     return fmt::format("{}={}{}", f.name, f.bdf.str(), f.scratch ? ",scratch" : "");
 }
 
 std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {
+    if (file.kind == RigFile::Kind::sim && options.api == Api::type1)
+        throw LabError(fmt::format("rig {} is simulated: it has iommufd and no containers", file.name));
     if (file.kind == RigFile::Kind::sim) return std::make_unique<SimRig>(file, options);
     if (!options.faults.empty())
         throw LabError(fmt::format("rig {} cannot be told to go wrong", file.name), "--fault is for rigs of kind sim");

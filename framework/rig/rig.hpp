@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "landfall/api.hpp"
 #include "landfall/line.hpp"
 
 namespace landfall {
@@ -33,6 +34,7 @@ struct RigFile {
     enum class Kind { qemu, local, sim } kind = Kind::qemu;
     std::string kernel;                    ///< qemu: name of a file in fixtures/kernels
     std::vector<std::string> kernel_args;  ///< added to the command line the rig itself needs
+    std::optional<Api> api;                ///< not sim; nullopt: iommufd where the kernel has it, else type1
     std::string iommu;                     ///< qemu: a label of iommu_labels(); sim: "sim"
     std::string iommu_properties;          ///< of QEMU's device, each with a comma in front
     std::vector<std::string>
@@ -53,6 +55,7 @@ struct RigFile {
 struct RigOptions {
     std::string kernel;       ///< overrides the rig's: a bzImage/vmlinux path or a kernel name
     std::string kernel_args;  ///< added behind the rig's
+    std::optional<Api> api;   ///< overrides the rig's
     bool boot = false;        ///< boot, though there may be a snapshot; and make none
     std::vector<std::filesystem::path> carry;  ///< qemu: files the guest has at the same places, programs with their libraries
     std::function<void(const std::string&)> log;   ///< progress, one line each; may be empty
@@ -112,6 +115,14 @@ class Rig {
 /// have.
 [[nodiscard]] std::vector<RigFunction> chosen_functions(const RigFile& file,
                                                         const std::vector<std::string>& names);
+
+/// "iommufd", "type1", or nothing. Throws TextError that names `option` for any other word.
+[[nodiscard]] std::optional<Api> api_named(const std::string& word, const std::string& option);
+
+/// What the rig's address spaces are to be driven by; nullopt: exec decides by what its kernel has.
+[[nodiscard]] inline std::optional<Api> chosen_api(const RigFile& file, const RigOptions& options) {
+    return options.api ? options.api : file.api;
+}
 
 /// How `landfall exec` is told of a function: NAME=BDF, with ",scratch" behind it.
 [[nodiscard]] std::string device_argument(const RigFunction& function);

@@ -5,7 +5,10 @@
 
 #include <csignal>
 
+#include "landfall/report.hpp"
+#include "landfall/scenario.hpp"
 #include "rig/guest_test.hpp"
+#include "rig/scenario_run.hpp"
 
 namespace landfall {
 namespace {
@@ -23,6 +26,25 @@ TEST_F(RigBootTest, AGuestAnswersIsFitAndLeavesNothing) {
         EXPECT_THAT(rig->console(), HasSubstr("Linux version"));
     }
     EXPECT_THAT(machines_of(getpid()), testing::IsEmpty());
+}
+
+// Of what a container's kernel does and an IOAS's does not, so that nobody else can have answered.
+TEST_F(RigBootTest, ContainersAreDrivenWhereThatIsAskedFor) {
+    auto options = test_options();
+    options.api = Api::type1;
+    const auto rig = start_rig(load_rig("edu-pair-vtd"), options);
+    EXPECT_THAT(check_rig(*rig), testing::IsEmpty());
+    const auto run = run_scenario(*rig, Scenario::parse("require feature type1\nbuffer p 8K\nioas one\nioas two\n"
+                                                        "map one 0x200000 p rw\nattach a one => ok\nattach b two => EINVAL\n"
+                                                        "dma b write 0x200000+64 => lands p\n"
+                                                        "unmap one 0x200000+4K => EINVAL\nunmap one 0x300000+4K => ok 0x0\n"
+                                                        "detach a => ok\nattach b one => ok\nview a => sees one\n"
+                                                        "dma a write 0x200000+64 => nowhere\n",
+                                                        "<test>"));
+    EXPECT_EQ(run.verdict.kind, Verdict::Kind::pass) << summary(run.verdict) << "\n" << run.trace.print();
+    const auto replace = run_scenario(*rig, Scenario::parse("ioas one\nattach a one\nreplace a one\n", "<test>"));
+    EXPECT_EQ(replace.verdict.kind, Verdict::Kind::unmet);
+    EXPECT_EQ(replace.verdict.reason, "VFIO containers have no replace");
 }
 
 TEST_F(RigBootTest, WrongGroupsAreToldApart) {

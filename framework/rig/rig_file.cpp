@@ -165,8 +165,16 @@ const IommuKind& read_iommu(const Yaml& node, RigFile& rig) {
     return *kind;
 }
 
+void read_api(const Yaml& top, RigFile& rig) {
+    const auto api = top.find("api");
+    if (!api) return;
+    rig.api = parse_api(api->text());
+    if (!rig.api) api->fail("iommufd or type1");
+}
+
 void read_machine(const Yaml& top, RigFile& rig) {
-    top.keys({"title", "kind", "kernel", "kernel-args", "memory", "cpus", "iommu", "devices", "groups"});
+    top.keys({"title", "kind", "kernel", "kernel-args", "api", "memory", "cpus", "iommu", "devices", "groups"});
+    read_api(top, rig);
     rig.kernel = top.at("kernel").text();
     if (const auto args = top.find("kernel-args")) rig.kernel_args = args->words();
     if (const auto memory = top.find("memory"))
@@ -178,7 +186,8 @@ void read_machine(const Yaml& top, RigFile& rig) {
 }
 
 void read_local(const Yaml& top, RigFile& rig) {
-    top.keys({"title", "kind", "functions", "groups"});
+    top.keys({"title", "kind", "api", "functions", "groups"});
+    read_api(top, rig);
     for (const auto& [name, node] : top.at("functions").pairs()) {
         // An address, or with more to say about it a map.
         const bool more = node.is_map();

@@ -74,6 +74,19 @@ TEST_F(RigFileTest, ReadsAMachine) {
     EXPECT_THAT(rig.groups, ElementsAre(ElementsAre("a", "b")));
 }
 
+TEST_F(RigFileTest, ReadsWhatItIsDrivenBy) {
+    EXPECT_EQ(changed("iommu: vtd", "iommu: vtd").api, std::nullopt);
+    EXPECT_EQ(changed("iommu: vtd", "iommu: vtd\napi: type1").api, Api::type1);
+    const auto local = load("title: t\nkind: local\napi: iommufd\nfunctions: { a: '0000:03:00.0' }\ngroups: [[a]]\n");
+    EXPECT_EQ(local.api, Api::iommufd);
+    RigOptions options;
+    EXPECT_EQ(chosen_api(local, options), Api::iommufd);
+    options.api = api_named("type1", "--api");
+    EXPECT_EQ(chosen_api(local, options), Api::type1);
+    EXPECT_THROW(std::ignore = api_named("type2", "--api"), TextError);
+    EXPECT_THROW(std::ignore = start_rig(load_rig("sim"), options), LabError) << "a simulated machine has no containers";
+}
+
 TEST_F(RigFileTest, ReadsTheMachineItRunsOn) {
     const RigFile rig = load("title: t\nkind: local\nfunctions: { a: '0000:03:00.0' }\ngroups: [[a]]\n");
     EXPECT_EQ(rig.kind, RigFile::Kind::local);
@@ -118,6 +131,7 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
     EXPECT_EQ(error("kind: qemu", "kind: quemu"), "r.yaml:2:7: found 'quemu', expected qemu, local or sim");
     EXPECT_EQ(error("title: a rig", "title: [a, rig]"), "r.yaml:1:8: found 'a list', expected a text");
     EXPECT_EQ(error("kernel: \"6.12\"\n", ""), "r.yaml:1:1: expected a key 'kernel'");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\napi: vfio"), "r.yaml:5:6: found 'vfio', expected iommufd or type1");
     EXPECT_EQ(error("iommu: vtd", "iommu: smmu"),
               "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio");
     EXPECT_EQ(error("iommu: vtd", "iommu: { model: smmu }"),
@@ -329,8 +343,9 @@ TEST(Machine, OfEveryIommu) {
     };
     EXPECT_EQ(iommu("edu-pair-vtd-firstlevel"),
               "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on intel_iommu=on,sm_on");
-    EXPECT_EQ(iommu("edu-pair-amd"), "amd-iommu,intremap=on,pt=off iommufd.allow_unsafe_interrupts=1");
-    EXPECT_EQ(iommu("edu-pair-virtio"), "virtio-iommu-pci,addr=1.0 iommufd.allow_unsafe_interrupts=1");
+    const std::string unsafe = " iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1";
+    EXPECT_EQ(iommu("edu-pair-amd"), "amd-iommu,intremap=on,pt=off" + unsafe);
+    EXPECT_EQ(iommu("edu-pair-virtio"), "virtio-iommu-pci,addr=1.0" + unsafe);
 }
 
 TEST_F(RigFileTest, AnIommuHasPropertiesOfItsOwn) {

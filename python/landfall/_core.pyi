@@ -678,7 +678,7 @@ class Witness:
 
 class _RigHandle:
     """A running machine."""
-    def __init__(self, name_or_path: str, kernel: str = '', kernel_args: str = '', seed: int = 1, faults: list[str] = [], boot: bool = False, log: Optional[Callable[[str], None]] = None) -> None: ...
+    def __init__(self, name_or_path: str, kernel: str = '', kernel_args: str = '', seed: int = 1, faults: list[str] = [], boot: bool = False, api: str = '', log: Optional[Callable[[str], None]] = None) -> None: ...
     def check(self) -> list[str]:
         """One line a problem; empty if its verdicts can be trusted."""
     def close(self) -> None:

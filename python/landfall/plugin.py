@@ -33,6 +33,7 @@ class Rigs:
         self._seed: int = config.getoption("rig_seed")
         self._faults: list[str] = config.getoption("rig_fault")
         self._boot: bool = config.getoption("rig_boot")
+        self._api: str = config.getoption("rig_api")
         self._running: dict[str, Rig] = {}
         self._absent: dict[str, str] = {}
         self._broken: dict[str, str] = {}
@@ -61,7 +62,7 @@ class Rigs:
     def _start(self, name: str) -> None:
         try:
             self._running[name] = Rig.start(name, self._kernel, self._kernel_args, seed=self._seed, faults=self._faults,
-                                             boot=self._boot)
+                                             boot=self._boot, api=self._api)
         except LabError as error:
             self._absent[name] = str(error)
             return
@@ -96,6 +97,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rig-fault", action="append", default=[], metavar="NAME", help="what a simulated rig gets wrong"
                     " (landfall faults); may be given several times")
     group.addoption("--rig-boot", action="store_true", help="boot virtual rigs, though there may be snapshots; and make none")
+    group.addoption("--rig-api", default="", choices=["iommufd", "type1"], help="iommufd, or type1: VFIO containers [what"
+                    " the rig's file says, or its kernel has]")
     group.addoption("--rig-required", action="store_true", help="an absent rig is an error, not a skip")
     group.addoption("--landfall-output", metavar="DIR", type=Path, help="keep every trace and console in DIR")
 

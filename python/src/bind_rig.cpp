@@ -24,13 +24,15 @@ RunOptions run_options(const std::string& model) {
 class RigHandle {
   public:
     RigHandle(const std::string& name_or_path, const std::string& kernel, const std::string& kernel_args,
-              std::uint64_t seed, const std::vector<std::string>& faults, bool boot, const std::optional<Log>& log) {
+              std::uint64_t seed, const std::vector<std::string>& faults, bool boot, const std::string& api,
+              const std::optional<Log>& log) {
         RigOptions options;
         options.seed = seed;
         options.faults = faults;
         options.kernel = kernel;
         options.kernel_args = kernel_args;
         options.boot = boot;
+        options.api = api_named(api, "api");
         options.log = log.value_or(Log{});
         rig_ = start_rig(load_rig(name_or_path), options);
     }
@@ -103,10 +105,10 @@ void bind_rig(py::module_& m) {
     py::class_<RigHandle>(m, "_RigHandle", "A running machine.")
         .def(
             py::init<const std::string&, const std::string&, const std::string&, std::uint64_t,
-                     const std::vector<std::string>&, bool, const std::optional<Log>&>(),
+                     const std::vector<std::string>&, bool, const std::string&, const std::optional<Log>&>(),
             py::arg("name_or_path"), py::arg("kernel") = "", py::arg("kernel_args") = "",
             py::arg("seed") = RigOptions{}.seed, py::arg("faults") = RigOptions{}.faults,
-            py::arg("boot") = RigOptions{}.boot, py::arg("log") = py::none(), Unlocked())
+            py::arg("boot") = RigOptions{}.boot, py::arg("api") = "", py::arg("log") = py::none(), Unlocked())
         .def_property_readonly("file", [](const RigHandle& h) { return h.rig().file(); })
         .def(
             "console", [](const RigHandle& h) { return h.rig().console(); }, Unlocked(),

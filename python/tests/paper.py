@@ -34,15 +34,18 @@ class PaperRig:
     known_fit: bool = False
     groups: list[list[str]]
     booted: bool
+    api: str
 
     def __init__(self, name: str) -> None:
         self.file = SimpleNamespace(name=name, groups=self.groups)
         self._lines: list[str] = []
 
     @classmethod
-    def start(cls, name: str, kernel: str | None, kernel_args: str, *, seed: int, faults: list[str], boot: bool) -> PaperRig:
+    def start(cls, name: str, kernel: str | None, kernel_args: str, *, seed: int, faults: list[str], boot: bool,
+              api: str) -> PaperRig:
         cls.started.append((name, kernel, kernel_args))
         cls.booted = boot
+        cls.api = api
         if cls.start_error:
             raise cls.start_error
         return cls(name)

@@ -145,6 +145,13 @@ def test_a_rig_boots_where_that_is_asked_for(pytester: pytest.Pytester, paper_ri
     assert paper_rig.booted
 
 
+def test_a_rig_is_driven_by_the_api_that_is_asked_for(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    paper_rig.run_ = staticmethod(lambda _: result_of(PASSING))
+    scenario(pytester)
+    pytester.runpytest(*ONE_RIG, "--rig-api", "type1").assert_outcomes(passed=1)
+    assert paper_rig.api == "type1"
+
+
 def test_a_rig_that_broke_is_an_error_and_not_used_again(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
     asked: list[str] = []
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "landfall/api.hpp"
 #include "landfall/error.hpp"
 
 namespace landfall {
@@ -33,6 +34,7 @@ void add_guest(CLI::App& app, ExitStatus& status);
 struct ExecArguments {
     std::vector<std::string> devices;  ///< NAME=BDF or NAME=BDF,scratch
     bool witness = false, bare_pumps = false;
+    std::optional<Api> api;  ///< nullopt: what the kernel has
 };
 /// What `landfall exec` does once its command line is read. Throws as every command.
 [[nodiscard]] ExitStatus exec_steps(const ExecArguments& arguments);

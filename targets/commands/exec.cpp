@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
 #include "landfall/runner.hpp"
 #include "landfall/scenario.hpp"
@@ -107,8 +108,7 @@ ExitStatus exec_steps(const ExecArguments& arguments) {
         // A disk somebody uses is not even taken from its driver.
         for (const auto& d : devices) check_scratch(d);
         const Loan loan(devices);
-        for (std::size_t i = 0; i < devices.size(); ++i) devices[i].node = loan.node(i);
-        LinuxTarget target(std::move(devices));
+        LinuxTarget target(std::move(devices), arguments.api);
         LineReader reader(std::cin, "<stdin>");
         const auto witness = find_witness(arguments.witness, reader, output);
         Runner runner(target, [&](const Line& line) { output.put(line); }, witness.get(),
@@ -134,6 +134,7 @@ void add_exec(CLI::App& app, ExitStatus& status) {
         ->required();
     command->add_flag("--witness", arguments->witness,
                       "who gives the steps sees all memory of this machine: ask where DMA went");
+    add_api_option(*command, arguments->api);
     command->add_flag("--bare-pumps", arguments->bare_pumps,
                       "pumps only count: nobody looks where their DMA lands (landfall speed compares)");
     command->callback([arguments, &status] { status = exec_steps(*arguments); });

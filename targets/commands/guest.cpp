@@ -128,6 +128,7 @@ int exec(std::istream& arguments, int port) {
     for (std::string word; arguments >> word;) {
         if (word == "witness") wanted.witness = true;
         else if (word == "bare-pumps") wanted.bare_pumps = true;
+        else if (const auto api = parse_api(word)) wanted.api = api;
         else wanted.devices.push_back(word);
     }
     return run([&] {

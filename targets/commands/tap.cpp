@@ -7,6 +7,7 @@
 
 #include "commands/commands.hpp"
 #include "landfall/remarks.hpp"
+#include "linux/linux_target.hpp"
 #include "linux/loan.hpp"
 #include "observe/observer.hpp"
 #include "rig/observation.hpp"
@@ -52,12 +53,15 @@ ObservedEnd ended(const ProgramEnd& end) {
 void observe(const Arguments& a) {
     auto devices = parse_devices(a.devices);
     const Loan loan(devices);
-    for (std::size_t i = 0; i < devices.size(); ++i) devices[i].node = loan.node(i);
     LinuxTarget target(std::move(devices));
     const auto facts = target.facts();
     Transcript iommufd([](const Line& line) { put(print(line)); });
     Transcript type1([](const Line& line) { put(std::string(kType1Prefix) + print(line)); });
+    // Which of the two interfaces each of the traces is of, whatever we would use ourselves.
+    put(print(Fact{TextFact{"feature", std::string(api_str(Api::iommufd))}}));
+    put(std::string(kType1Prefix) + print(Fact{TextFact{"feature", std::string(api_str(Api::type1))}}));
     for (const auto& fact : facts) {
+        if (const auto* text = std::get_if<TextFact>(&fact); text != nullptr && parse_api(text->value)) continue;
         put(print(fact));
         put(std::string(kType1Prefix) + print(fact));
     }

@@ -72,8 +72,6 @@ std::string kernel_release() {
     return name.release;
 }
 
-std::string label(const NamedDevice& d) { return fmt::format("{} ({})", d.name, d.bdf.str()); }
-
 }  // namespace
 
 void check_scratch(const NamedDevice& d) {
@@ -82,66 +80,45 @@ void check_scratch(const NamedDevice& d) {
     const auto* entry = find_engine(static_cast<std::uint16_t>(number("/vendor")),
                                     static_cast<std::uint16_t>(number("/device")),
                                     static_cast<std::uint16_t>(number("/class") >> 8));
-    if (entry != nullptr && entry->stores) require_scratch(label(d), d.scratch);
+    if (entry != nullptr && entry->stores) require_scratch(d.label(), d.scratch);
 }
 
-LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices) {
+LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> api)
+    : devices_(std::move(devices)), api_(api ? *api : available_api()) {
     std::vector<std::pair<std::string, Bdf>> names;
-    for (const auto& d : devices) names.emplace_back(d.name, d.bdf);
+    for (const auto& d : devices_) names.emplace_back(d.name, d.bdf);
     machine_facts_ = device_facts(discover(), names, [](const Function& f) {
         const auto* engine = find_engine(f.vendor, f.device, f.device_class);
         return std::string(engine != nullptr ? engine->name : "-");
     });
     // The named devices come first, in our order.
-    for (std::size_t i = 0; i < devices.size(); ++i)
-        devices_.push_back(std::make_unique<Device>(std::move(devices[i]), std::get<DeviceFact>(machine_facts_.at(i))));
+    for (std::size_t i = 0; i < devices_.size(); ++i)
+        devices_[i].group = std::get<DeviceFact>(machine_facts_.at(i)).group;
+    iommu_ = api_ == Api::iommufd ? make_iommufd(devices_) : make_type1(devices_);
 }
 
 std::vector<Fact> LinuxTarget::facts() {
     std::vector<Fact> out;
+    const auto feature = [&](std::string_view name) { out.emplace_back(TextFact{"feature", std::string(name)}); };
     out.emplace_back(TextFact{"kernel", kernel_release()});
     if (!devices_.empty()) {
-        const auto iommu = iommu_kind(devices_[0]->named.bdf);
+        const auto iommu = iommu_kind(devices_[0].bdf);
         out.emplace_back(TextFact{"iommu", iommu});
-        // To find out a device is opened, and may be reset, which takes its time: not where the answer is known.
-        const bool known = iommu.starts_with("vtd") || iommu == "amd";
-        if (known || can_make_hwpt()) out.emplace_back(TextFact{"feature", "hwpt"});
+        feature(api_str(api_));
+        for (const auto& name : iommu_->features(iommu)) feature(name);
     }
-    if (iommu_is_qemus()) out.emplace_back(TextFact{"feature", "qemu-iommu"});
-    if (iommufd_.has_map_file()) out.emplace_back(TextFact{"feature", "map-file"});
+    if (iommu_is_qemus()) feature("qemu-iommu");
     if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
-        out.emplace_back(TextFact{"feature", "huge-buffers"});
-    if (log_.available()) out.emplace_back(TextFact{"feature", "kernel-log"});
-    if (std::ranges::all_of(devices_, [](const auto& d) { return can_reset(d->named.bdf); }))
-        out.emplace_back(TextFact{"feature", "reset"});
+        feature("huge-buffers");
+    if (log_.available()) feature("kernel-log");
+    if (std::ranges::all_of(devices_, [](const auto& d) { return can_reset(d.bdf); })) feature("reset");
     out.insert(out.end(), machine_facts_.begin(), machine_facts_.end());
     return out;
 }
 
-// A driver without ops->domain_alloc_paging() knows what a page table can hold when a device is attached, and not before
-// (virtio-iommu before Linux 6.16: viommu_domain_finalise()). Made by IOMMU_HWPT_ALLOC it has an aperture of one byte:
-// drivers/iommu/iommufd/hw_pagetable.c, "immediate_attach exists only to accommodate iommu drivers that cannot directly
-// allocate a domain".
-bool LinuxTarget::can_make_hwpt() {
-    VfioDevice device;
-    if (!device.open(devices_[0]->named.node, iommufd_.fd()).ok()) return false;
-    const auto ioas = iommufd_.ioas_alloc();
-    const auto hwpt = iommufd_.hwpt_alloc(device.id(), ioas.value);
-    const auto ranges = iommufd_.ranges(ioas.value);
-    if (hwpt.error.ok()) (void)iommufd_.destroy(hwpt.value);
-    (void)iommufd_.destroy(ioas.value);
-    device.close();
-    return hwpt.error.ok() && ranges.error.ok() &&
-           std::ranges::any_of(ranges.value, [](const IovaRange& r) { return r.length >= kPageSize; });
-}
-
 std::unique_ptr<Engine> LinuxTarget::engine(DeviceId id, StagingSlice staging) {
-    auto& d = at(id);
-    const auto* entry = find_engine(d.fact.engine);
-    if (entry == nullptr || !d.vfio.is_open()) return nullptr;
-    return entry->make({Registers(d.vfio.bar0()), [&d] { return d.vfio.reset(); },
-                        label(d.named), d.named.scratch},
-                       staging);
+    const auto* entry = find_engine(std::get<DeviceFact>(machine_facts_.at(id.value)).engine);
+    return entry == nullptr ? nullptr : iommu_->engine(id, *entry, staging);
 }
 
 Nanoseconds LinuxTarget::now() {
@@ -150,37 +127,5 @@ Nanoseconds LinuxTarget::now() {
 }
 
 void LinuxTarget::sleep(Nanoseconds t) { std::this_thread::sleep_for(std::chrono::nanoseconds(t.value)); }
-
-Errno LinuxTarget::open(DeviceId id) {
-    const std::unique_lock alone(at(id).gate);
-    return at(id).vfio.open(at(id).named.node, iommufd_.fd());
-}
-
-Errno LinuxTarget::close(DeviceId id) {
-    const std::unique_lock alone(at(id).gate);
-    if (!at(id).vfio.is_open()) return {EBADF};
-    at(id).vfio.close();
-    return {};
-}
-
-Errno LinuxTarget::reset(DeviceId id) {
-    const std::unique_lock alone(at(id).gate);
-    return at(id).vfio.reset();
-}
-
-Errno LinuxTarget::attach(DeviceId id, ObjectId domain) {
-    const std::shared_lock open(at(id).gate);
-    return at(id).vfio.attach(domain.value);
-}
-
-Errno LinuxTarget::detach(DeviceId id) {
-    const std::shared_lock open(at(id).gate);
-    return at(id).vfio.detach();
-}
-
-Result<ObjectId> LinuxTarget::hwpt_alloc(DeviceId id, ObjectId ioas) {
-    const std::shared_lock open(at(id).gate);
-    return iommufd_.hwpt_alloc(at(id).vfio.id(), ioas);
-}
 
 }  // namespace landfall

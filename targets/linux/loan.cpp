@@ -14,7 +14,7 @@ std::vector<NamedDevice> parse_devices(const std::vector<std::string>& arguments
         const auto bdf = equals == std::string::npos ? std::nullopt : Bdf::parse(place.substr(equals + 1));
         if (!bdf)
             throw TextError({"--device", 0, 0}, text, "NAME=BDF or NAME=BDF,scratch, such as a=0000:00:08.0");
-        out.push_back({place.substr(0, equals), *bdf, {}, scratch});
+        out.push_back({place.substr(0, equals), *bdf, scratch});
     }
     return out;
 }

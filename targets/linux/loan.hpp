@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "linux/linux_target.hpp"
+#include "linux/linux_iommu.hpp"
 #include "linux/sysfs.hpp"
 #include "os/keeper.hpp"
 
@@ -20,7 +20,6 @@ class Loan {
   public:
     /// Throws LabError if vfio-pci does not take one of them.
     explicit Loan(const std::vector<NamedDevice>& functions);
-    [[nodiscard]] std::string node(std::size_t i) const { return bindings_[i].device_node(); }
 
   private:
     std::vector<DriverBinding> bindings_;

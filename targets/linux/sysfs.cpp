@@ -81,16 +81,16 @@ void DriverBinding::restore() const {
     if (!driver_.empty()) (void)write_attribute("/sys/bus/pci/drivers/" + driver_ + "/bind", bdf_.str());
 }
 
-std::string DriverBinding::device_node() const {
+std::string device_node(const Bdf& bdf) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/vfio-dev", error)) {
+    for (const auto& entry : std::filesystem::directory_iterator(pci_directory(bdf) + "/vfio-dev", error)) {
         auto node = "/dev/vfio/devices/" + entry.path().filename().string();
         // The device file follows the sysfs entry; with udev it takes a moment.
         for (int i = 0; i < 100 && !std::filesystem::exists(node); ++i)
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         return node;
     }
-    throw LabError(fmt::format("{} has no VFIO device file", bdf_.str()), "the kernel needs CONFIG_VFIO_DEVICE_CDEV");
+    throw LabError(fmt::format("{} has no VFIO device file", bdf.str()), "the kernel needs CONFIG_VFIO_DEVICE_CDEV");
 }
 
 }  // namespace landfall

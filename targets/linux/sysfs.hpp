@@ -15,6 +15,9 @@ namespace landfall {
 /// The last part of where a link points to; empty if there is no link.
 [[nodiscard]] std::string link_name(const std::string& path);
 
+/// /dev/vfio/devices/vfioN of a function vfio-pci has. Throws LabError if the kernel offers none.
+[[nodiscard]] std::string device_node(const Bdf& bdf);
+
 /// Gives one function to vfio-pci and remembers whose it was. restore() hands it back; it may be called by another
 /// process than the one that took it, touches nothing else, and is safe to call twice.
 class DriverBinding {
@@ -23,8 +26,6 @@ class DriverBinding {
     /// Throws LabError if vfio-pci does not take it.
     void take();
     void restore() const;
-    /// /dev/vfio/devices/vfioN of a taken function. Throws LabError if the kernel offers none.
-    [[nodiscard]] std::string device_node() const;
 
   private:
     void write(const std::string& path, const std::string& text) const;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace landfall {
 namespace {
@@ -39,11 +40,15 @@ Errno VfioDevice::open(const std::string& node, int iommufd) {
     bind.argsz = sizeof bind;
     bind.iommufd = iommufd;
     if (const auto e = call(fd.get(), VFIO_DEVICE_BIND_IOMMUFD, &bind); !e.ok()) return e;
-    fd_ = std::move(fd);
     id_ = bind.out_devid;
+    return take(std::move(fd));
+}
+
+Errno VfioDevice::take(Fd file) {
+    fd_ = std::move(file);
     auto e = map_bar0();
     if (e.ok()) e = enable_dma();
-    if (!e.ok()) close();
+    if (!e.ok() && (bar0().empty() || !let_go().ok())) close();
     return e;
 }
 
@@ -52,13 +57,33 @@ void VfioDevice::close() {
     fd_.reset();
 }
 
+Errno VfioDevice::let_go() {
+    const auto length = bar0_.bytes().size();
+    void* ones = ::mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (ones == MAP_FAILED) return {errno};
+    std::memset(ones, 0xff, length);
+    // At one stroke: there is no moment at which nothing is mapped.
+    if (::mremap(ones, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, bar0_.bytes().data()) == MAP_FAILED) {
+        const Errno e{errno};
+        ::munmap(ones, length);
+        return e;
+    }
+    fd_.reset();
+    return {};
+}
+
 Errno VfioDevice::map_bar0() {
     const auto [error, bar] = region(fd_.get(), VFIO_PCI_BAR0_REGION_INDEX);
     if (!error.ok()) return error;
     if (!bar.mappable) return {ENXIO};
-    void* at = ::mmap(nullptr, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), static_cast<off_t>(bar.offset));
+    // Over what let_go() left there, if it did.
+    const auto before = bar0_.bytes();
+    if (!before.empty() && before.size() != bar.size) return {ENXIO};
+    const int fixed = before.empty() ? 0 : MAP_FIXED;
+    void* at = ::mmap(before.data(), bar.size, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd_.get(),
+                      static_cast<off_t>(bar.offset));
     if (at == MAP_FAILED) return {errno};
-    bar0_ = Mapping(static_cast<std::byte*>(at), bar.size);
+    if (before.empty()) bar0_ = Mapping(static_cast<std::byte*>(at), bar.size);
     return {};
 }
 

@@ -14,8 +14,13 @@ class VfioDevice {
   public:
     /// Opens the device file and binds it to the iommufd. On failure is_open() is false and the errno is returned.
     [[nodiscard]] Errno open(const std::string& node, int iommufd);
+    /// The same with a file that the device's group has given out.
+    [[nodiscard]] Errno take(Fd file);
     /// As the kernel does it for a process that ends: bus mastering off, detach, unbind.
     void close();
+    /// Closes it, but bar0() stays memory: all ones, as if the device was gone from the bus, until take() puts the registers
+    /// back at the same address. So whoever uses them meanwhile comes to no harm.
+    [[nodiscard]] Errno let_go();
     [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
 
     /// VFIO_DEVICE_RESET; afterwards memory decoding and bus mastering are on again.
