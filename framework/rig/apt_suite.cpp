@@ -123,6 +123,16 @@ std::string AptSuite::version(const std::string& package) const {
     throw LabError(fmt::format("{} has no package {}", suite_, package));
 }
 
+std::string AptSuite::stands_for(const std::string& package, std::string_view beginning) const {
+    auto argv = command("apt-cache");
+    argv.insert(argv.end(), {"depends", "--important", package});
+    // "linux-image-amd64", then a line for each, as "  Depends: linux-image-6.1.0-50-amd64"
+    std::istringstream words(run_command(argv).output);
+    for (std::string word; words >> word;)
+        if (word == "Depends:" && words >> word && word.starts_with(beginning)) return word;
+    return package;
+}
+
 fs::path AptSuite::download(const std::string& package, const std::string& version, const fs::path& into,
                             const std::function<void(unsigned)>& percent) const {
     auto argv = command("apt-get");

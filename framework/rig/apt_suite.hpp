@@ -31,6 +31,9 @@ class AptSuite {
     /// Reads the lists anew, from the first mirror that gives them. Throws LabError if none does.
     AptSuite(std::filesystem::path folder, std::string suite, Log log);
 
+    /// The package whose name begins so and that this one depends on, as Debian's linux-image-amd64 does on an image; else
+    /// this one itself.
+    [[nodiscard]] std::string stands_for(const std::string& package, std::string_view beginning) const;
     /// Version of a package. Throws LabError if the suite lacks it.
     [[nodiscard]] std::string version(const std::string& package) const;
     /// Downloads a package into `into` and returns the file. `percent` is told how far it is.

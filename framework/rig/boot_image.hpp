@@ -1,15 +1,22 @@
-// The file QEMU boots.
+// What QEMU boots.
 #pragma once
 
 #include <functional>
+#include <filesystem>
 #include <string>
+#include <vector>
 
 namespace landfall {
+
+struct BootImage {
+    std::string kernel;                          ///< a bzImage or a vmlinux
+    std::vector<std::filesystem::path> modules;  ///< what its guest has to load, in this order
+};
 
 /// What find_kernel() finds, built if it is missing: of a kernel that has both, the vmlinux if it has a PVH
 /// entry, since the guest need not unpack it. Throws as find_kernel(), and TextError for a vmlinux QEMU
 /// cannot boot.
-[[nodiscard]] std::string boot_image(const std::string& name_or_path,
-                                     const std::function<void(const std::string&)>& log);
+[[nodiscard]] BootImage boot_image(const std::string& name_or_path,
+                                   const std::function<void(const std::string&)>& log);
 
 }  // namespace landfall

@@ -76,6 +76,23 @@ std::string interpreter(const std::string& file) {
     return {};
 }
 
+std::string_view section(const std::string& file, std::string_view name) {
+    const std::string_view all = file;
+    const auto head = at<Elf64_Ehdr>(all, 0);
+    const auto header = [&](unsigned i) { return at<Elf64_Shdr>(all, head.e_shoff + i * sizeof(Elf64_Shdr)); };
+    const auto bytes = [&](const Elf64_Shdr& s) {
+        return s.sh_offset > all.size() ? std::string_view{} : all.substr(s.sh_offset, s.sh_size);
+    };
+    const auto names = bytes(header(head.e_shstrndx));
+    for (unsigned i = 0; i < head.e_shnum; ++i) {
+        const auto s = header(i);
+        if (s.sh_name >= names.size()) continue;
+        const auto own = names.substr(s.sh_name);
+        if (own.substr(0, own.find('\0')) == name) return bytes(s);
+    }
+    return {};
+}
+
 void cut_behind_segments(std::string& file) {
     std::uint64_t end = sizeof(Elf64_Ehdr);
     for (const auto& s : segments(file)) end = std::max(end, s.p_offset + s.p_filesz);

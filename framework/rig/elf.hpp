@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace landfall {
 
@@ -14,6 +15,9 @@ namespace landfall {
 
 /// The dynamic loader a program names; empty if it is static.
 [[nodiscard]] std::string interpreter(const std::string& file);
+
+/// What stands in the section of that name; empty if there is none.
+[[nodiscard]] std::string_view section(const std::string& file, std::string_view name);
 
 /// Drops everything behind the last segment. Loading takes segments only (gABI, "Program Header"); what
 /// follows, debug information above all, is most of a program's size.

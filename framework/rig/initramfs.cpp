@@ -109,7 +109,7 @@ std::vector<fs::path> shared_libraries(const fs::path& program) {
     return out;
 }
 
-Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry) {
+Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry, const std::vector<fs::path>& modules) {
     Cpio cpio;
     add_program(cpio, "/init", program);
     add_libraries(cpio, program);
@@ -121,6 +121,8 @@ Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry) {
     if (!busybox.empty() && interpreter(read_bytes(busybox)).empty()) {
         add_program(cpio, "/bin/busybox", busybox);
     }
+    // As they are: a module has no segments, and its signature is behind all else.
+    for (const auto& path : modules) cpio.file("/modules/" + path.filename().string(), read_bytes(path));
     return cpio.finish();
 }
 

@@ -15,9 +15,11 @@ namespace landfall {
 [[nodiscard]] std::vector<std::filesystem::path> shared_libraries(const std::filesystem::path& program);
 
 /// An uncompressed cpio archive (newc) in memory that no file system knows: /init is `program`, libraries
-/// stand where the loader looks for them, /bin/busybox is the host's if it is static, and every file of `carry` stands
-/// where it does here, a program with its libraries. Debug information is left out. Throws LabError.
+/// stand where the loader looks for them, /bin/busybox is the host's if it is static, every file of `carry` stands
+/// where it does here, a program with its libraries, and `modules` are in /modules. Debug information is left out, but not of
+/// modules. Throws LabError.
 [[nodiscard]] Fd make_initramfs(const std::filesystem::path& program,
-                                const std::vector<std::filesystem::path>& carry = {});
+                                const std::vector<std::filesystem::path>& carry = {},
+                                const std::vector<std::filesystem::path>& modules = {});
 
 }  // namespace landfall

@@ -87,8 +87,22 @@ TEST(Initramfs, AProgramWithoutItsSectionsStillRuns) {
     fs::remove(path);
 }
 
+// A module has no segments: what programs do without is all of it.
+TEST(Initramfs, ModulesStayWhole) {
+    const auto path = fs::path(testing::TempDir()) / ("module-test-" + std::to_string(getpid())) / "00-a.ko";
+    fs::create_directories(path.parent_path());
+    fs::copy_file(kSelf, path);  // an ELF file with sections
+    const Fd file = make_initramfs(kSelf, {}, {path});
+    const auto entries = read_cpio(read_bytes("/proc/self/fd/" + std::to_string(file.get())));
+    ASSERT_TRUE(entries.contains("modules/00-a.ko"));
+    EXPECT_EQ(entries.at("modules/00-a.ko").bytes, read_bytes(path));
+    EXPECT_LT(entries.at("init").bytes.size(), read_bytes(path).size());
+    fs::remove_all(path.parent_path());
+}
+
 TEST(Initramfs, RefusesWhatIsNoProgram) {
     EXPECT_THROW(std::ignore = make_initramfs("/etc/passwd"), LabError);
+    EXPECT_THROW(std::ignore = make_initramfs(kSelf, {}, {"/no/such/module.ko"}), LabError);
     EXPECT_THROW(std::ignore = make_initramfs("/no/such/program"), LabError);
     EXPECT_THROW(std::ignore = make_initramfs("/"), LabError);
 }

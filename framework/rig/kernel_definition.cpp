@@ -89,6 +89,10 @@ std::string debian_name(const Yaml& node, const char* what) {
     return text;
 }
 
+std::string debian_suite(const Yaml& top) {
+    return debian_name(top.at("suite"), "a Debian suite, as bookworm-backports");
+}
+
 }  // namespace
 
 KernelDefinition load_kernel_definition(const std::string& name_or_path) {
@@ -98,11 +102,18 @@ KernelDefinition load_kernel_definition(const std::string& name_or_path) {
 
 KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) {
     const Yaml top = Yaml::read(in, path);
-    top.keys({"title", "package", "suite", "base", "fragments", "patches", "caught-by"});
+    top.keys({"title", "package", "suite", "image", "base", "fragments", "patches", "caught-by"});
     KernelDefinition d;
     d.path = path;
     d.name = path.stem();
     d.title = top.at("title").text();
+    if (const auto image = top.find("image")) {
+        for (const char* key : {"package", "base", "fragments", "patches", "caught-by"})
+            if (const auto other = top.find(key)) other->fail(fmt::format("no {} beside an image, which is as it is", key));
+        d.image = debian_name(*image, "a Debian package of a kernel, as linux-image-amd64");
+        d.suite = debian_suite(top);
+        return d;
+    }
     d.fragments = files(top, "fragments", path.parent_path());
     d.patches = files(top, "patches", path.parent_path());
     if (const auto base = top.find("base")) {
@@ -110,14 +121,14 @@ KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) 
         if (const auto suite = top.find("suite")) suite->fail("no suite beside a base");
         d.base = base->text();
         if (!kernel_definition_exists(d.base)) base->fail("the name of a kernel");
-        if (!load_kernel_definition(d.base).base.empty()) base->fail("a kernel that has no base itself");
+        if (load_kernel_definition(d.base).package.empty()) base->fail("a kernel with a source of its own");
         if (const auto caught = top.find("caught-by"))
             for (const Yaml& node : caught->list()) d.caught_by.push_back(caught_by(node));
         return d;
     }
     if (const auto caught = top.find("caught-by")) caught->fail("a base, for something to be wrong with");
     d.package = debian_name(top.at("package"), "a Debian source package, as linux-source-6.12");
-    d.suite = debian_name(top.at("suite"), "a Debian suite, as bookworm-backports");
+    d.suite = debian_suite(top);
     return d;
 }
 

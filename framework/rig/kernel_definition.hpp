@@ -1,5 +1,5 @@
-// What a file of fixtures/kernels says: a Debian source package with our configuration, or a base with
-// patches. Those with a bug planted on purpose lie in fixtures/kernels/mutants.
+// What a file of fixtures/kernels says: a Debian source package with our configuration, a base with
+// patches, or a Debian kernel as it is. Those with a bug planted on purpose lie in fixtures/kernels/mutants.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +17,7 @@ struct CaughtBy {
 struct KernelDefinition {
     std::string path, name, title;
     std::string package, suite;  ///< of a kernel with a source of its own
+    std::string image;           ///< of a kernel as it is: a binary package, of `suite` too
     std::string base;            ///< of a mutant: the definition it changes
     std::vector<std::filesystem::path> fragments, patches;
     std::vector<CaughtBy> caught_by;  ///< of a mutant; empty if nobody has said so

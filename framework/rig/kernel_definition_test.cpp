@@ -54,6 +54,19 @@ TEST_F(KernelDefinitionTest, ReadsAKernelWithASourceOfItsOwn) {
     EXPECT_THAT(d.patches, IsEmpty());
 }
 
+TEST_F(KernelDefinitionTest, ReadsAKernelAsItIs) {
+    const auto d = load("title: t\nimage: linux-image-amd64\nsuite: bookworm\n");
+    EXPECT_EQ(d.image, "linux-image-amd64");
+    EXPECT_EQ(d.suite, "bookworm");
+    EXPECT_EQ(d.package + d.base, "");
+    EXPECT_THAT(error("title: t\nimage: \"a b\"\nsuite: bookworm\n"), StartsWith("k.yaml:2:8"));
+    EXPECT_THAT(error("title: t\nimage: i\n"), StartsWith("k.yaml:1:1: expected a key 'suite'"));
+    EXPECT_THAT(error("title: t\nimage: i\nsuite: s\npackage: p\n"), StartsWith("k.yaml:4:10: found 'p', expected no package"));
+    EXPECT_THAT(error("title: t\nimage: i\nsuite: s\nfragments: [lab.config]\n"), StartsWith("k.yaml:4:12"));
+    EXPECT_THAT(error("title: t\nbase: debian-6.1\n"),
+                StartsWith("k.yaml:2:7: found 'debian-6.1', expected a kernel with a source of its own"));
+}
+
 TEST_F(KernelDefinitionTest, ReadsAMutant) {
     const auto d = load("title: t\nbase: \"6.12\"\nfragments: [lab.config]\n");
     EXPECT_EQ(d.base, "6.12");
@@ -118,7 +131,7 @@ TEST_F(KernelDefinitionTest, LetsNothingButNamesReachApt) {
 TEST_F(KernelDefinitionTest, EveryDefinitionThatShipsIsRight) {
     std::vector<std::string> names;
     for (const auto& d : list_kernel_definitions()) names.push_back(d.name);
-    EXPECT_THAT(names, IsSupersetOf({"6.12", "7.3", "replace-moves-caller-only", "unmap-without-flush",
+    EXPECT_THAT(names, IsSupersetOf({"6.12", "7.3", "debian-6.1", "debian-6.12", "replace-moves-caller-only", "unmap-without-flush",
                                       "write-only-bounces"}));
 }
 

@@ -1,8 +1,10 @@
 #include "rig/kernel_recipe.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "os/files.hpp"
+#include "rig/kernel_modules.hpp"
 
 namespace landfall {
 
@@ -13,6 +15,11 @@ std::string hash_str(const std::string& text) {
 }
 
 KernelRecipe kernel_recipe(const KernelDefinition& d, const std::string& toolchain, const std::string& base) {
+    if (!d.image.empty()) {
+        const auto text = fmt::format("landfall kernel 2\nimage {} {}\nmodules {} {}\n", d.image, d.suite,
+                                      fmt::join(kNeededModules, " "), fmt::join(kUsefulModules, " "));
+        return {text, d.name + "-" + hash_str(text)};
+    }
     std::string text = fmt::format("landfall kernel 2\ntoolchain {}\n", toolchain);
     text +=
         d.base.empty() ? fmt::format("package {} {}\n", d.package, d.suite) : fmt::format("base {}\n", base);

@@ -1,6 +1,7 @@
 // The cache, below ~/.cache/landfall/kernels:
 //
-//   images/NAME-HASH/  bzImage vmlinux config release source recipe: finished, put there by one rename
+//   images/NAME-HASH/  bzImage vmlinux config release source recipe: finished, put there by one rename; of a Debian kernel
+//                      modules/ in place of vmlinux
 //   work/              the tree being built: source (hard links), landfall.tree (whose it is), obj/; always
 //                      here, since a build records absolute paths and makes anew what moved
 //   trees/NAME-HASH/   where a base's tree is kept, so that a mutant compiles only what it changes
@@ -22,6 +23,8 @@
 #include "os/file_lock.hpp"
 #include "os/files.hpp"
 #include "rig/kernel_file.hpp"
+#include "rig/kernel_modules.hpp"
+#include "rig/kernel_package.hpp"
 #include "rig/kernel_recipe.hpp"
 #include "rig/kernel_source.hpp"
 #include "rig/kernel_tree.hpp"
@@ -60,16 +63,22 @@ class KernelStore {
     [[nodiscard]] KernelRecipe mutant_recipe(const KernelDefinition& d, const KernelImage& base) const;
     [[nodiscard]] std::optional<KernelImage> image(const KernelDefinition& d, const KernelRecipe& r) const;
     KernelImage build(const KernelDefinition& d, bool refresh, int lock);
+    KernelImage fetch(const KernelDefinition& d);
     KernelImage build_base(const KernelDefinition& d, bool refresh, int lock);
     KernelImage build_mutant(const KernelDefinition& d, bool refresh, int lock);
+    /// `fresh` holds what was made, and is put where the recipe's image is looked for.
+    KernelImage publish(const KernelDefinition& d, const KernelRecipe& r, const fs::path& fresh,
+                        const std::string& source);
     KernelImage publish(const KernelDefinition& d, const KernelRecipe& r, const KernelTree& tree,
                         const std::string& source);
+    [[nodiscard]] fs::path fresh_image() const;
     void apply_patches(const KernelDefinition& d, const fs::path& tree) const;
     [[nodiscard]] KernelTree work_tree(const KernelDefinition& d, int lock) const;
     void put_away() const;
     void replace(const fs::path& folder, const fs::path& fresh) const;
     [[nodiscard]] fs::path kept(const std::string& key) const { return dir_ / "trees" / key; }
     [[nodiscard]] FileLock take_lock() const;
+    static void require_tools();
     void prepare() const;
     /// For unfinished things of this process.
     [[nodiscard]] fs::path scratch() const { return dir_ / "scratch" / std::to_string(getpid()); }
@@ -87,8 +96,12 @@ KernelRecipe KernelStore::mutant_recipe(const KernelDefinition& d, const KernelI
 std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const KernelRecipe& r) const {
     const fs::path folder = dir_ / "images" / r.key;
     if (read_file(folder / "recipe") != r.text) return std::nullopt;
-    return KernelImage{d.name, folder / "bzImage", folder / "vmlinux", read_first_line(folder / "release"),
-                       read_first_line(folder / "source")};
+    return KernelImage{d.name,
+                       folder / "bzImage",
+                       d.image.empty() ? folder / "vmlinux" : fs::path(),
+                       read_first_line(folder / "release"),
+                       read_first_line(folder / "source"),
+                       taken_modules(folder / "modules")};
 }
 
 std::optional<KernelImage> KernelStore::cached(const KernelDefinition& d) const {
@@ -106,6 +119,7 @@ KernelImage KernelStore::get(const KernelDefinition& d, bool refresh) {
     if (!refresh) {
         if (auto found = cached(d)) return *found;  // the one we waited for built it
     }
+    if (d.image.empty()) require_tools();
     prepare();
     KernelImage built = build(d, refresh, lock.fd());
     fs::remove_all(scratch());
@@ -118,13 +132,16 @@ FileLock KernelStore::take_lock() const {
     });
 }
 
-void KernelStore::prepare() const {
+void KernelStore::require_tools() {
     const auto lacking = missing_build_packages();
     if (!lacking.empty()) {
         std::string packages;
         for (const std::string& package : lacking) packages += " " + package;
         throw LabError("kernels cannot be built here: missing" + packages, "apt-get install" + packages);
     }
+}
+
+void KernelStore::prepare() const {
     std::error_code later;  // what a killed builder started may still be writing; its folder goes next time
     fs::remove_all(dir_ / "scratch", later);
     fs::create_directories(scratch());
@@ -134,6 +151,7 @@ void KernelStore::prepare() const {
 
 KernelImage KernelStore::build(const KernelDefinition& d, bool refresh, int lock) {
     fs::remove(dir_ / "logs" / (d.name + ".log"));
+    if (!d.image.empty()) return fetch(d);
     return d.base.empty() ? build_base(d, refresh, lock) : build_mutant(d, refresh, lock);
 }
 
@@ -225,19 +243,37 @@ void KernelStore::apply_patches(const KernelDefinition& d, const fs::path& tree)
 
 KernelImage KernelStore::publish(const KernelDefinition& d, const KernelRecipe& r, const KernelTree& tree,
                                  const std::string& source) {
-    const fs::path fresh = scratch() / "image", folder = dir_ / "images" / r.key;
-    fs::remove_all(fresh);
-    fs::create_directories(fresh);
+    const auto fresh = fresh_image();
     tree.install(fresh);
+    return publish(d, r, fresh, source);
+}
+
+KernelImage KernelStore::publish(const KernelDefinition& d, const KernelRecipe& r, const fs::path& fresh,
+                                 const std::string& source) {
     write_file(fresh / "source", source + "\n");
     write_file(fresh / "recipe", r.text);
-    replace(folder, fresh);
+    replace(dir_ / "images" / r.key, fresh);
     return *image(d, r);
+}
+
+fs::path KernelStore::fresh_image() const {
+    auto fresh = scratch() / "image";
+    fs::remove_all(fresh);
+    fs::create_directories(fresh);
+    return fresh;
+}
+
+/// As Debian has it: nothing is compiled.
+KernelImage KernelStore::fetch(const KernelDefinition& d) {
+    const auto fresh = fresh_image();
+    const auto source = fetch_kernel_package(d.image, d.suite, scratch(), fresh, log_);
+    return publish(d, base_recipe(d), fresh, source);
 }
 
 KernelImage KernelStore::own(const fs::path& path) {
     const fs::path source = fs::canonical(path);
     const FileLock lock = take_lock();
+    require_tools();
     prepare();
     const fs::path folder = dir_ / "own" / hash_str(source), log_file = dir_ / "logs" / "own.log";
     fs::remove(log_file);

@@ -17,6 +17,7 @@ struct KernelImage {
     std::string name, bzimage, vmlinux;
     std::string release;  ///< "6.12.95"; empty if a file of the user's does not say
     std::string source;   ///< what it was made from: package and version, or a path
+    std::vector<std::filesystem::path> modules{};  ///< what a guest has to load, in this order; empty if all is built in
 };
 
 /// "6.12" (a file of fixtures/kernels), a definition's .yaml, a bzImage, a vmlinux, or the top of a source

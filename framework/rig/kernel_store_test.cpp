@@ -204,6 +204,22 @@ TEST_F(KernelStoreTest, RecipesDependOnWhatTheyAreMadeOfAndNothingElse) {
     EXPECT_TRUE(recipe.key.starts_with("1.0-"));
 }
 
+TEST_F(KernelStoreTest, AKernelAsItIsIsMadeOfItsPackageAlone) {
+    fixture("stock.yaml", "title: as it is\nimage: linux-image-amd64\nsuite: some-suite\n");
+    const KernelDefinition d = load_kernel_definition("stock");
+    const KernelRecipe recipe = kernel_recipe(d, "gcc 12", "");
+    EXPECT_EQ(recipe.key, kernel_recipe(d, "gcc 13", "").key) << "nothing is compiled";
+    const fs::path folder = dir_ / "cache/landfall/kernels/images" / recipe.key;
+    fs::create_directories(folder / "modules");
+    EXPECT_FALSE(cached_kernel(d));
+    write_file(folder / "recipe", recipe.text);
+    write_file(folder / "modules/01-b.ko", "");
+    write_file(folder / "modules/00-a.ko", "");
+    const auto image = find_kernel("stock");
+    EXPECT_EQ(image.vmlinux, "");
+    EXPECT_THAT(image.modules, testing::ElementsAre(folder / "modules/00-a.ko", folder / "modules/01-b.ko"));
+}
+
 TEST(KernelRecipe, TheHashStaysTheSame) {
     // The reference value of FNV-1a: a changed hash would have every user build all kernels again.
     EXPECT_EQ(hash_str("foobar"), "85944171f73967e8");

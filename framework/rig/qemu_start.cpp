@@ -56,8 +56,7 @@ class Starter {
         : file_(file),
           options_(options),
           qemu_(find_qemu()),
-          parts_{qemu_, boot_image(options.kernel.empty() ? file.kernel : options.kernel, [this](const auto& t) { log(t); }),
-                 make_initramfs(landfall_program(), options.carry), make_disks(file)} {}
+          parts_(make_parts()) {}
 
     std::unique_ptr<QemuRig> start() {
         const AcceleratorChoice choice(cache_dir(), qemu_);
@@ -75,6 +74,13 @@ class Starter {
     }
 
   private:
+    [[nodiscard]] QemuRig::Parts make_parts() const {
+        const auto& kernel = options_.kernel.empty() ? file_.kernel : options_.kernel;
+        auto image = boot_image(kernel, [this](const auto& t) { log(t); });
+        return {qemu_, std::move(image.kernel), make_initramfs(landfall_program(), options_.carry, image.modules),
+                make_disks(file_)};
+    }
+
     std::unique_ptr<QemuRig> start_with(Accelerator accelerator) {
         // A guest that carries somebody's program is needed once.
         if (options_.boot || !options_.carry.empty()) return boot(accelerator);

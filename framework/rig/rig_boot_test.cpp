@@ -47,6 +47,26 @@ TEST_F(RigBootTest, ContainersAreDrivenWhereThatIsAskedFor) {
     EXPECT_EQ(replace.verdict.reason, "VFIO containers have no replace");
 }
 
+TEST_F(RigBootTest, AKernelAsDebianShipsItHasContainersAndNoIommufd) {
+    auto options = test_options();
+    options.kernel = "debian-6.1";
+    if (!cached_kernel(load_kernel_definition(options.kernel))) GTEST_SKIP() << options.kernel << " is not in the cache";
+    const auto rig = start_rig(load_rig("edu-pair-vtd"), options);
+    EXPECT_THAT(check_rig(*rig), testing::IsEmpty());
+    const auto run = run_scenario(*rig, Scenario::parse("require feature type1\nbuffer p 4K\nioas one\n"
+                                                        "map one 0x200000 p rw\nattach a one => ok\n"
+                                                        "dma b write 0x200000+64 => lands p\n"
+                                                        "dma b write 0x300000+64 => nowhere\nsleep 100ms\n"
+                                                        "unmap one 0x200000+4K => ok 0x1000\n"
+                                                        "dma b write 0x200000+64 => nowhere\n",
+                                                        "<test>"));
+    EXPECT_EQ(run.verdict.kind, Verdict::Kind::pass) << summary(run.verdict) << "\n" << run.trace.print();
+    EXPECT_GE(run.verdict.faults, 1U) << "what its IOMMU says is not understood";
+    options.api = Api::iommufd;
+    const auto other = start_rig(load_rig("edu-pair-vtd"), options);
+    EXPECT_THROW(std::ignore = other->session({}), LabError) << "there is no /dev/iommu";
+}
+
 TEST_F(RigBootTest, WrongGroupsAreToldApart) {
     RigFile file = load_rig("edu-mixed-vtd");
     file.groups = {{"a"}, {"b", "c"}};

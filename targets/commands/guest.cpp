@@ -22,6 +22,8 @@
 
 #include "commands/commands.hpp"
 #include "linux/config_space.hpp"
+#include "linux/guest_modules.hpp"
+#include "linux/sysfs.hpp"
 #include "os/fd.hpp"
 #include "rig/observation.hpp"
 
@@ -62,7 +64,9 @@ void prepare() {
     mount_on("hugetlbfs", "/dev/hugepages", "CONFIG_HUGETLBFS");
     std::ofstream(kHugePages) << 16;
     std::ofstream(kCompaction) << 0;
-    if (access("/dev/iommu", F_OK) != 0) say("no /dev/iommu: this kernel lacks CONFIG_IOMMUFD=y");
+    for (const auto& trouble : load_modules("/modules", read_line("/proc/cmdline").value_or(""))) say(trouble);
+    if (access("/dev/iommu", F_OK) != 0 && access("/dev/vfio/vfio", F_OK) != 0)
+        say("no /dev/iommu and no /dev/vfio/vfio: this kernel lacks CONFIG_IOMMUFD and CONFIG_VFIO_CONTAINER");
     setenv("PATH", "/bin", 1);
     setenv("HOME", "/", 1);
 }

@@ -13,8 +13,9 @@ namespace {
 void list_kernels() {
     for (const KernelDefinition& d : list_kernel_definitions()) {
         const auto image = cached_kernel(d);
+        const std::string done = d.image.empty() ? "built" : "fetched";
         const std::string state =
-            image ? fmt::format("built: {}, from {}", image->release, image->source) : "not built";
+            image ? fmt::format("{}: {}, from {}", done, image->release, image->source) : "not " + done;
         fmt::print("{:28} {}\n{:28} {}\n", d.name, d.title, "", state);
     }
 }
