@@ -11,6 +11,7 @@ namespace {
 constexpr std::array kEngines{
     EngineEntry{0x1234, 0x11e8, "edu", make_edu},  // QEMU edu
     EngineEntry{0x8086, 0x10c9, "igb", make_igb},  // Intel 82576
+    EngineEntry{0x8086, 0x10ca, "igbvf", make_igbvf, 0, false, make_igb_physical},  // a virtual function of it
     // Non-volatile memory controllers (PCI Code and ID Assignment Specification).
     EngineEntry{0, 0, "nvme", make_nvme, 0x0108, true},
 };

@@ -34,9 +34,20 @@ class Registers {
 /// An open function as its engine sees it. BAR 0 is mapped, memory decoding and bus mastering are on.
 struct DeviceAccess {
     Registers bar0;
-    std::function<Errno()> reset_function;  ///< VFIO_DEVICE_RESET, then memory and bus mastering on again
+    /// VFIO_DEVICE_RESET, then memory and bus mastering on again; a virtual function is enabled by its physical function.
+    std::function<Errno()> reset_function;
     std::string label{};                    ///< for messages: its name and address
     bool scratch = false;  ///< whoever set up the rig has said that what is stored in it may be overwritten
+    unsigned vf = 0;       ///< of a virtual function: its number among those of its physical function
+};
+
+/// What drives a physical function on behalf of its virtual functions. It is no device of a scenario, and does no DMA.
+class PhysicalFunction {
+  public:
+    virtual ~PhysicalFunction() = default;
+    /// Lets a virtual function do DMA again, which a reset of it has ended. False: it stays dead. May be called by
+    /// several threads at once.
+    [[nodiscard]] virtual bool enable(unsigned vf) = 0;
 };
 
 /// Matches by vendor and device, or by class (base class and subclass) where devices of all vendors are alike.
@@ -47,6 +58,8 @@ struct EngineEntry {
     std::unique_ptr<Engine> (*make)(DeviceAccess access, StagingSlice staging);
     std::uint16_t device_class = 0;
     bool stores = false;  ///< copies overwrite what is stored in it: only for devices that are scratch
+    /// Of a virtual function: brings its physical function up. Throws LabError if that stays dead.
+    std::unique_ptr<PhysicalFunction> (*make_physical)(DeviceAccess physical) = nullptr;
 };
 
 /// Every engine there is.
@@ -60,6 +73,8 @@ void require_scratch(const std::string& label, bool scratch);
 
 std::unique_ptr<Engine> make_edu(DeviceAccess access, StagingSlice staging);
 std::unique_ptr<Engine> make_igb(DeviceAccess access, StagingSlice staging);
+std::unique_ptr<Engine> make_igbvf(DeviceAccess access, StagingSlice staging);
+std::unique_ptr<PhysicalFunction> make_igb_physical(DeviceAccess physical);
 std::unique_ptr<Engine> make_nvme(DeviceAccess access, StagingSlice staging);
 
 }  // namespace landfall

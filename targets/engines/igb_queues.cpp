@@ -31,7 +31,9 @@ constexpr std::uint32_t kSplitAlways = 5U << 25;  // SRRCTL.DESCTYPE: fills the 
 // Advanced transmit data descriptor, 7.2.2.3.
 constexpr std::uint64_t kTransmitData = 1ULL << 29 | 3ULL << 20 | 1ULL << 25;  // DEXT, DTYP data, IFCS
 constexpr std::uint64_t kEndOfFrame = 1ULL << 24;
-constexpr unsigned kFrameLengthShift = 46;  // PAYLEN
+constexpr std::uint64_t payload_length(std::uint64_t bytes) {
+    return bytes << 46;
+}  // PAYLEN, of a whole frame
 
 // Advanced receive descriptor, 7.1.5. Read, the word is the header buffer's address, which is even, so the
 // done bit is clear; written back, it is status and length.
@@ -45,6 +47,13 @@ constexpr std::size_t kRingAlignment = 128;
 
 // A type kept for experiments (IEEE 802, 88-B5): no protocol anyone parses.
 constexpr std::array<std::uint8_t, 2> kFrameType{0x88, 0xb5};
+constexpr StationAddress kNobody{0};
+
+void set_header(std::array<std::uint8_t, kHeaderBytes>& header, StationAddress to, StationAddress from) {
+    auto at = std::ranges::copy(to.bytes(), header.begin()).out;
+    at = std::ranges::copy(from.bytes(), at).out;
+    std::ranges::copy(kFrameType, at);
+}
 
 void put(std::array<Descriptor, kDescriptors>& ring, std::uint32_t& tail, const Descriptor& descriptor) {
     std::atomic_ref(ring[tail].address).store(descriptor.address, std::memory_order_relaxed);
@@ -70,14 +79,16 @@ Limits Queues::limits() { return {1, kMostBytes, 1, 1, Iova{~0ULL}, kCopyLimit, 
 
 void Queues::set_up() {
     shared_ = {};
-    // Destination and source are the same.
-    auto at = std::ranges::copy(address_.bytes(), shared_.header.begin()).out;
-    at = std::ranges::copy(address_.bytes(), at).out;
-    std::ranges::copy(kFrameType, at);
+    set_header(shared_.header, address_, address_);
+    set_header(shared_.lost, kNobody, address_);
     transmit_tail_ = receive_tail_ = 0;
     write(receive_ + kSplit, kSplitAlways | (kHeaderBytes / 64) << 8 | kBufferBytes / 1024);
     set_ring(receive_, offsetof(Shared, receive));
     set_ring(transmit_, offsetof(Shared, transmit));
+}
+
+void Queues::begin_anew() {
+    put_piece(iova_ + offsetof(Shared, lost), kHeaderBytes, payload_length(kHeaderBytes) | kEndOfFrame);
 }
 
 void Queues::set_ring(std::size_t queue, std::size_t offset) const {
@@ -124,16 +135,17 @@ void Queues::offer_buffer(Iova destination) {
 /// The header, then the payload. QEMU takes what one descriptor names whole or not at all, and neighbours
 /// on the bus need not be neighbours in memory, so no descriptor crosses a page.
 void Queues::describe_frame(Iova source) {
-    const std::uint64_t frame = static_cast<std::uint64_t>(kHeaderBytes + length_) << kFrameLengthShift;
-    put(shared_.transmit, transmit_tail_,
-        {(iova_ + offsetof(Shared, header)).value, kTransmitData | frame | kHeaderBytes});
+    put_piece(iova_ + offsetof(Shared, header), kHeaderBytes, payload_length(kHeaderBytes + length_));
     for (std::uint64_t done = 0; done < length_;) {
         const Iova from = source + done;
         const auto piece = std::min(length_ - done, kPageSize - from.value % kPageSize);
         done += piece;
-        put(shared_.transmit, transmit_tail_,
-            {from.value, kTransmitData | (done == length_ ? kEndOfFrame : 0) | piece});
+        put_piece(from, piece, done == length_ ? kEndOfFrame : 0);
     }
+}
+
+void Queues::put_piece(Iova from, std::uint64_t length, std::uint64_t flags) {
+    put(shared_.transmit, transmit_tail_, {from.value, kTransmitData | flags | length});
 }
 
 /// Done is what the receiver calls one whole frame with our payload's length behind the header.

@@ -45,7 +45,7 @@ constexpr std::uint32_t kDescriptors = 64;  // in a ring; a multiple of 8
 /// What lies in the staging slice.
 struct Shared {
     std::array<Descriptor, kDescriptors> transmit, receive;
-    std::array<std::uint8_t, kHeaderBytes> header, returned_header;
+    std::array<std::uint8_t, kHeaderBytes> header, returned_header, lost;
 };
 
 class Queues {
@@ -59,6 +59,9 @@ class Queues {
     /// all.
     void set_up();
     [[nodiscard]] bool are_on() const;
+    /// Before the next copy goes a frame that no one receives: it ends what a reset may have left of another
+    /// frame.
+    void begin_anew();
     /// As Engine has them.
     void start(const CopyRequest& copy);
     [[nodiscard]] Landing::Status wait(std::chrono::milliseconds limit) const;
@@ -66,6 +69,7 @@ class Queues {
   private:
     void set_ring(std::size_t queue, std::size_t offset) const;
     void offer_buffer(Iova destination);
+    void put_piece(Iova from, std::uint64_t length, std::uint64_t flags);
     void describe_frame(Iova source);
     [[nodiscard]] Landing::Status judge(std::uint64_t word) const;
     [[nodiscard]] std::uint32_t read(std::size_t at) const { return bar_.read<std::uint32_t>(at); }
