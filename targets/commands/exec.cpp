@@ -107,8 +107,8 @@ ExitStatus exec_steps(const ExecArguments& arguments) {
         auto devices = parse_devices(arguments.devices);
         // A disk somebody uses is not even taken from its driver.
         for (const auto& d : devices) check_scratch(d);
-        const Loan loan(devices);
-        LinuxTarget target(std::move(devices), arguments.api);
+        const Loan loan(std::move(devices));
+        LinuxTarget target(loan.functions(), arguments.api);
         LineReader reader(std::cin, "<stdin>");
         const auto witness = find_witness(arguments.witness, reader, output);
         Runner runner(target, [&](const Line& line) { output.put(line); }, witness.get(),
@@ -129,8 +129,8 @@ void add_exec(CLI::App& app, ExitStatus& status) {
     const auto arguments = std::make_shared<ExecArguments>();
     command
         ->add_option("--device", arguments->devices,
-                     "a function to bind, and its name in the scenario: NAME=BDF; NAME=BDF,scratch if what it stores "
-                     "may be overwritten")
+                     "a function to bind, and its name in the scenario: NAME=BDF, or NAME=BDF/virtfnN for a virtual "
+                     "function to be made; ',scratch' behind it if what it stores may be overwritten")
         ->required();
     command->add_flag("--witness", arguments->witness,
                       "who gives the steps sees all memory of this machine: ask where DMA went");

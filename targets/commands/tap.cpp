@@ -51,9 +51,8 @@ ObservedEnd ended(const ProgramEnd& end) {
 }
 
 void observe(const Arguments& a) {
-    auto devices = parse_devices(a.devices);
-    const Loan loan(devices);
-    LinuxTarget target(std::move(devices));
+    const Loan loan(parse_devices(a.devices));
+    LinuxTarget target(loan.functions());
     const auto facts = target.facts();
     Transcript iommufd([](const Line& line) { put(print(line)); });
     Transcript type1([](const Line& line) { put(std::string(kType1Prefix) + print(line)); });

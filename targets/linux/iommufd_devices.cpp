@@ -8,6 +8,7 @@
 #include "landfall/error.hpp"
 #include "linux/iommufd.hpp"
 #include "linux/linux_iommu.hpp"
+#include "linux/physical_functions.hpp"
 #include "linux/sysfs.hpp"
 #include "linux/vfio_device.hpp"
 
@@ -16,10 +17,11 @@ namespace {
 
 class IommufdDevices final : public LinuxIommu {
   public:
-    explicit IommufdDevices(std::vector<NamedDevice> named) {
+    explicit IommufdDevices(std::vector<NamedDevice> named) : physicals_(named, iommufd_) {
         for (auto& d : named) {
             auto node = device_node(d.bdf);
-            devices_.push_back(std::make_unique<Device>(std::move(d), std::move(node)));
+            auto* physical = physicals_.of(d);
+            devices_.push_back(std::make_unique<Device>(std::move(d), std::move(node), physical));
         }
     }
 
@@ -34,15 +36,17 @@ class IommufdDevices final : public LinuxIommu {
     std::unique_ptr<Engine> engine(DeviceId id, const EngineEntry& kind, StagingSlice staging) override {
         auto& d = at(id);
         if (!d.vfio.is_open()) return nullptr;
-        return kind.make({Registers(d.vfio.bar0()), [&d] { return d.vfio.reset(); }, d.named.label(), d.named.scratch},
+        return kind.make({Registers(d.vfio.bar0()), [&d] { return reset(d); }, d.named.label(), d.named.scratch,
+                          d.named.virtual_of ? d.named.virtual_of->number : 0},
                          staging);
     }
 
   private:
     struct Device {
-        Device(NamedDevice n, std::string file) : named(std::move(n)), node(std::move(file)) {}
+        Device(NamedDevice n, std::string file, PhysicalFunction* p) : named(std::move(n)), node(std::move(file)), physical(p) {}
         NamedDevice named;
-        std::string node;  ///< its VFIO device file
+        std::string node;            ///< its VFIO device file
+        PhysicalFunction* physical;  ///< of a virtual function that needs it
         VfioDevice vfio;
         std::shared_mutex gate;  ///< held to open, close or reset the device; shared by calls that may meet in lanes
     };
@@ -60,7 +64,7 @@ class IommufdDevices final : public LinuxIommu {
     }
     Errno reset(DeviceId id) override {
         const std::unique_lock alone(at(id).gate);
-        return at(id).vfio.reset();
+        return reset(at(id));
     }
     Errno attach(DeviceId id, ObjectId domain) override {
         const std::shared_lock open(at(id).gate);
@@ -85,10 +89,16 @@ class IommufdDevices final : public LinuxIommu {
     Errno allow(ObjectId i, std::span<const IovaRange> r) override { return iommufd_.allow(i, r); }
     Errno huge_pages(ObjectId i, bool on) override { return iommufd_.huge_pages(i, on); }
 
+    [[nodiscard]] static Errno reset(Device& d) {
+        const auto e = d.vfio.reset();
+        if (!e.ok() || d.physical == nullptr) return e;
+        return d.physical->enable(d.named.virtual_of->number) ? Errno{} : Errno{EIO};
+    }
     [[nodiscard]] bool can_make_hwpt();
 
     Iommufd iommufd_;
-    std::vector<std::unique_ptr<Device>> devices_;  ///< last: closed before their iommufd
+    PhysicalFunctions physicals_;  ///< closed before their iommufd
+    std::vector<std::unique_ptr<Device>> devices_;  ///< last: closed before their physical functions
 };
 
 // Does IOMMU_HWPT_ALLOC make a page table that can be used, for a device that is attached to nothing? A driver without

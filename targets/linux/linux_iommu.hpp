@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,24 @@
 
 namespace landfall {
 
+/// More than a lab has use for; TotalVFs may be 65535 (PCIe 6.0 section 9.3.3.6).
+constexpr unsigned kMostVirtualFunctions = 256;
+
+/// Where a virtual function comes from.
+struct VirtualOf {
+    Bdf physical;
+    unsigned number = 0;
+};
+
 /// A function a scenario names.
 struct NamedDevice {
     std::string name;
-    Bdf bdf;
+    Bdf bdf;               ///< of a virtual function that is yet to be made: its physical function
     bool scratch = false;  ///< what is stored in it may be overwritten
+    std::optional<VirtualOf> virtual_of{};
     std::uint32_t group = 0;  ///< its iommu_group
-    [[nodiscard]] std::string label() const { return name + " (" + bdf.str() + ")"; }
+    std::string engine{};     ///< what drives it, a name of the catalog
+    [[nodiscard]] std::string label() const;
 };
 
 class LinuxIommu : public Iommu {

@@ -12,7 +12,7 @@
 #include <sstream>
 #include <thread>
 
-#include "engines/engine.hpp"
+#include "landfall/error.hpp"
 #include "linux/sysfs.hpp"
 #include "pci/discover.hpp"
 #include "pci/facts.hpp"
@@ -74,6 +74,12 @@ std::string kernel_release() {
 
 }  // namespace
 
+std::string NamedDevice::label() const {
+    if (!virtual_of) return fmt::format("{} ({})", name, bdf.str());
+    return fmt::format("{} (virtual function {} of {})", name, virtual_of->number, virtual_of->physical.str());
+}
+
+// A virtual function that is yet to be made is asked of its physical function, which is what stores things.
 void check_scratch(const NamedDevice& d) {
     const auto number = [&](const char* file) { return hex_file(pci_directory(d.bdf) + file); };
     // The file "class" holds the programming interface, too.
@@ -92,8 +98,11 @@ LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> ap
         return std::string(engine != nullptr ? engine->name : "-");
     });
     // The named devices come first, in our order.
-    for (std::size_t i = 0; i < devices_.size(); ++i)
-        devices_[i].group = std::get<DeviceFact>(machine_facts_.at(i)).group;
+    for (std::size_t i = 0; i < devices_.size(); ++i) {
+        const auto& fact = std::get<DeviceFact>(machine_facts_.at(i));
+        devices_[i].group = fact.group;
+        devices_[i].engine = fact.engine;
+    }
     iommu_ = api_ == Api::iommufd ? make_iommufd(devices_) : make_type1(devices_);
 }
 
@@ -117,7 +126,7 @@ std::vector<Fact> LinuxTarget::facts() {
 }
 
 std::unique_ptr<Engine> LinuxTarget::engine(DeviceId id, StagingSlice staging) {
-    const auto* entry = find_engine(std::get<DeviceFact>(machine_facts_.at(id.value)).engine);
+    const auto* entry = find_engine(devices_.at(id.value).engine);
     return entry == nullptr ? nullptr : iommu_->engine(id, *entry, staging);
 }
 

@@ -17,7 +17,7 @@ void check_scratch(const NamedDevice& device);
 class LinuxTarget final : public Target {
   public:
     /// The functions are bound to vfio-pci already. No `api`: whichever the kernel has. Throws LabError if it has not what is
-    /// needed, or if one of the functions is not there or in no iommu_group.
+    /// needed, or if one of the functions is not there, in no iommu_group, or has a physical function that does not come up.
     explicit LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> api = std::nullopt);
 
     std::vector<Fact> facts() override;

@@ -18,14 +18,6 @@ namespace {
 
 constexpr const char* kDriver = "vfio-pci";
 
-// sysfs attributes take one write(2) and answer it with an errno.
-Errno write_attribute(const std::string& path, const std::string& text) {
-    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (!fd) return {errno};
-    const auto n = ::write(fd.get(), text.data(), text.size());
-    return n == static_cast<ssize_t>(text.size()) ? Errno{} : Errno{n < 0 ? errno : EIO};
-}
-
 }  // namespace
 
 std::string pci_directory(const Bdf& bdf) {
@@ -42,10 +34,29 @@ std::optional<std::string> read_line(const std::string& path) {
     return line;
 }
 
+Errno write_attribute(const std::string& path, const std::string& text) {
+    const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd) return {errno};
+    const auto n = ::write(fd.get(), text.data(), text.size());
+    return n == static_cast<ssize_t>(text.size()) ? Errno{} : Errno{n < 0 ? errno : EIO};
+}
+
 std::string link_name(const std::string& path) {
     std::error_code error;
     const auto target = std::filesystem::read_symlink(path, error);
     return error ? std::string{} : target.filename().string();
+}
+
+std::string device_node(const Bdf& bdf) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(pci_directory(bdf) + "/vfio-dev", error)) {
+        auto node = "/dev/vfio/devices/" + entry.path().filename().string();
+        // The device file follows the sysfs entry; with udev it takes a moment.
+        for (int i = 0; i < 100 && !std::filesystem::exists(node); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return node;
+    }
+    throw LabError(fmt::format("{} has no VFIO device file", bdf.str()), "the kernel needs CONFIG_VFIO_DEVICE_CDEV");
 }
 
 DriverBinding::DriverBinding(const Bdf& bdf)
@@ -79,18 +90,6 @@ void DriverBinding::restore() const {
     if (link_name(directory_ + "/driver") == kDriver)
         (void)write_attribute(directory_ + "/driver/unbind", bdf_.str());
     if (!driver_.empty()) (void)write_attribute("/sys/bus/pci/drivers/" + driver_ + "/bind", bdf_.str());
-}
-
-std::string device_node(const Bdf& bdf) {
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(pci_directory(bdf) + "/vfio-dev", error)) {
-        auto node = "/dev/vfio/devices/" + entry.path().filename().string();
-        // The device file follows the sysfs entry; with udev it takes a moment.
-        for (int i = 0; i < 100 && !std::filesystem::exists(node); ++i)
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        return node;
-    }
-    throw LabError(fmt::format("{} has no VFIO device file", bdf.str()), "the kernel needs CONFIG_VFIO_DEVICE_CDEV");
 }
 
 }  // namespace landfall

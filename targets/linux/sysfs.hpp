@@ -12,8 +12,12 @@ namespace landfall {
 [[nodiscard]] std::string pci_directory(const Bdf& bdf);
 /// First line of a file; nullopt if it cannot be read.
 [[nodiscard]] std::optional<std::string> read_line(const std::string& path);
+/// Attributes take one write(2) and answer it with an errno.
+[[nodiscard]] Errno write_attribute(const std::string& path, const std::string& text);
 /// The last part of where a link points to; empty if there is no link.
 [[nodiscard]] std::string link_name(const std::string& path);
+/// /dev/vfio/devices/vfioN of a function that vfio-pci has. Throws LabError if the kernel offers none.
+[[nodiscard]] std::string device_node(const Bdf& bdf);
 
 /// /dev/vfio/devices/vfioN of a function vfio-pci has. Throws LabError if the kernel offers none.
 [[nodiscard]] std::string device_node(const Bdf& bdf);

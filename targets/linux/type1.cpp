@@ -258,6 +258,8 @@ std::unique_ptr<LinuxIommu> make_type1(std::vector<NamedDevice> devices) {
     if (::access("/dev/vfio/vfio", R_OK | W_OK) != 0)
         throw LabError("cannot open /dev/vfio/vfio: " + Errno{errno}.str(),
                        "needs root and a kernel with CONFIG_VFIO_CONTAINER and CONFIG_VFIO_IOMMU_TYPE1");
+    for (const auto& d : devices)
+        if (d.virtual_of) throw LabError(d.label() + " is driven by way of iommufd only", "--api iommufd");
     return std::make_unique<Type1>(std::move(devices));
 }
 

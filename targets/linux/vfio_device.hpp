@@ -23,6 +23,8 @@ class VfioDevice {
     [[nodiscard]] Errno let_go();
     [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
 
+    /// Of a physical function whose virtual functions this process opens, too: tells the kernel that they belong together.
+    [[nodiscard]] Errno trust_virtual_functions();
     /// VFIO_DEVICE_RESET; afterwards memory decoding and bus mastering are on again.
     [[nodiscard]] Errno reset();
     [[nodiscard]] Errno attach(std::uint32_t object);
@@ -32,6 +34,7 @@ class VfioDevice {
     [[nodiscard]] std::span<std::byte> bar0() const { return bar0_.bytes(); }
 
   private:
+    [[nodiscard]] static Errno bind(int fd, int iommufd, std::uint32_t& id);
     [[nodiscard]] Errno map_bar0();
     [[nodiscard]] Errno enable_dma();
 
