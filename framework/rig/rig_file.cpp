@@ -5,152 +5,18 @@
 #include <algorithm>
 #include <set>
 
-#include "landfall/cursor.hpp"
 #include "landfall/error.hpp"
 #include "landfall/scenario.hpp"
 #include "rig/machine.hpp"
 #include "rig/paths.hpp"
 #include "rig/rig.hpp"
+#include "rig/rig_devices.hpp"
 #include "rig/yaml.hpp"
 
 namespace landfall {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// "8.1": slot and function in hexadecimal, as lspci prints them.
-struct Address {
-    std::uint8_t slot = 0, function = 0;
-    auto operator<=>(const Address&) const = default;
-};
-
-Address address(const Yaml& node) {
-    const auto bdf = Bdf::parse("00:" + std::string(node.text().size() == 3 ? "0" : "") + node.text());
-    if (!bdf) node.fail("SLOT.FUNCTION in hexadecimal, as 8.0 or 1d.1");
-    return {bdf->device, bdf->function};
-}
-
-/// What scenarios call a function: it stands between spaces and before a '=' in the protocol.
-std::string function_name(const Yaml& node) {
-    std::string name = node.text();
-    if (!is_name(name) || name.find('.') != std::string::npos)
-        node.fail("a name: a letter, then letters, digits, '-' and '_'");
-    return name;
-}
-
-/// A device of the file with what is below it.
-struct Device {
-    Yaml place;
-    Address at;
-    const DeviceModel* model;
-    std::string name;
-    std::string properties;
-    std::vector<Device> below;
-};
-
-/// What is free on the root bus; elsewhere every slot is.
-struct RootBus {
-    unsigned first_slot;
-};
-
-std::vector<Device> devices(const Yaml& list, const RootBus* root);
-
-std::string join_words(const std::vector<std::string>& words) {
-    return fmt::format("{}", fmt::join(words, ", "));
-}
-
-/// ",key=value" for each.
-std::string properties_of(const Yaml& node) {
-    std::string out;
-    for (const auto& [key, value] : node.pairs()) {
-        if ((key.text() + value.scalar()).find(',') != std::string::npos)
-            key.fail("a property without commas");
-        out += fmt::format(",{}={}", key.text(), value.scalar());
-    }
-    return out;
-}
-
-Device device(const Yaml& node, const RootBus* root) {
-    node.keys({"at", "model", "name", "properties", "below"});
-    const Yaml label = node.at("model");
-    Device d{node, address(node.at("at")), find_model(label.text()), {}, {}, {}};
-    if (d.model == nullptr) label.fail("a device model: " + join_words(model_labels()));
-    if (root != nullptr && (d.at.slot < root->first_slot || d.at.slot >= kPortSlot)) {
-        node.at("at").fail(fmt::format("a slot from {:x} to {:x}: the others are the machine's own",
-                                       root->first_slot, kPortSlot - 1));
-    }
-    if (const auto name = node.find("name")) {
-        if (d.model->engine == nullptr) name->fail("no name: a bridge does no DMA");
-        d.name = function_name(*name);
-    }
-    if (const auto properties = node.find("properties")) d.properties = properties_of(*properties);
-    if (const auto below = node.find("below")) {
-        if (!d.model->bridge) below->fail("nothing below: this is no bridge");
-        d.below = devices(*below, nullptr);
-    }
-    return d;
-}
-
-/// The devices of one bus in the order the firmware numbers them.
-std::vector<Device> devices(const Yaml& list, const RootBus* root) {
-    std::vector<Device> out;
-    std::set<Address> taken;
-    for (const Yaml& node : list.list()) {
-        out.push_back(device(node, root));
-        if (!taken.insert(out.back().at).second)
-            node.at("at").fail("an address nothing else of this bus has");
-    }
-    for (const Device& d : out) {
-        // PCI: a slot without function 0 is not looked at.
-        if (!taken.contains({d.at.slot, 0})) d.place.at("at").fail("a device at function 0 of this slot");
-    }
-    std::stable_sort(out.begin(), out.end(), [](const Device& a, const Device& b) { return a.at < b.at; });
-    return out;
-}
-
-constexpr std::uint8_t kMaxBus = 0xff;
-
-// Turns the tree into QEMU's flat list and the addresses the guest will see.
-class Layout {
-  public:
-    explicit Layout(RigFile& rig) : rig_(rig) {}
-
-    /// The firmware (SeaBIOS, pci_bios_init_bus_rec) numbers buses depth first in the order of their bridges.
-    void bus(const std::vector<Device>& devices, std::uint8_t number, const std::string& id) {
-        for (const Device& d : devices) {
-            const bool several = std::count_if(devices.begin(), devices.end(),
-                                               [&](const Device& o) { return o.at.slot == d.at.slot; }) > 1;
-            std::string text =
-                fmt::format("{},bus={},addr={:x}.{}", d.model->device, id, d.at.slot, d.at.function);
-            if (several && d.at.function == 0) text += ",multifunction=on";
-            if (d.model->bridge && last_bus_ == kMaxBus) d.place.fail("at most 255 bridges");
-            const auto child = static_cast<std::uint8_t>(last_bus_ + 1);
-            const std::string child_id = fmt::format("bus{}", child);
-            if (d.model->bridge) text += ",id=" + child_id;
-            // Root ports are told apart by chassis and slot number.
-            if (d.model->label == std::string("pcie-root-port")) text += fmt::format(",chassis={}", child);
-            // Its disk goes with the machine, so it is scratch by construction.
-            if (d.model->disk) text += fmt::format(",serial=disk{0},drive=disk{0}", rig_.disks++);
-            rig_.qemu_args.insert(rig_.qemu_args.end(), {"-device", text + d.properties});
-            if (!d.name.empty()) name(d, {0, number, d.at.slot, d.at.function});
-            if (d.model->bridge) {
-                last_bus_ = child;
-                bus(d.below, child, child_id);
-            }
-        }
-    }
-
-  private:
-    void name(const Device& d, Bdf bdf) {
-        for (const RigFunction& f : rig_.functions) {
-            if (f.name == d.name) d.place.at("name").fail("a name no other function has");
-        }
-        rig_.functions.push_back({d.name, bdf, d.model->engine, std::nullopt, 0, d.model->disk});
-    }
-
-    RigFile& rig_;
-    std::uint8_t last_bus_ = 0;
-};
 
 /// `iommu: vtd`, or `iommu: { model: vtd, properties: { aw-bits: 39 } }`.
 const IommuKind& read_iommu(const Yaml& node, RigFile& rig) {
@@ -180,8 +46,8 @@ void read_machine(const Yaml& top, RigFile& rig) {
     if (const auto memory = top.find("memory"))
         rig.memory_mib = static_cast<unsigned>(memory->mebibytes(128, 1536));
     if (const auto cpus = top.find("cpus")) rig.cpus = static_cast<unsigned>(cpus->number(1, 8));
-    const RootBus root{read_iommu(top.at("iommu"), rig).first_slot};
-    Layout(rig).bus(devices(top.at("devices"), &root), 0, "pcie.0");
+    const unsigned first_slot = read_iommu(top.at("iommu"), rig).first_slot;
+    read_devices(top.at("devices"), first_slot, rig);
     if (rig.functions.empty()) top.at("devices").fail("a device with a name");
 }
 
