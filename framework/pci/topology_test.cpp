@@ -206,6 +206,21 @@ TEST(Topology, AVirtualFunctionOnABusOfItsOwnIsBelowItsPort) {
     EXPECT_THAT(groups(m), ElementsAre("00:02.0", "01:00.0", "02:10.0"));
 }
 
+// On their physical function's bus, and no functions of its device to Linux (pci_iov_add_virtfn): only ports count.
+TEST(Groups, VirtualFunctionsAreTogetherWhereAPortAboveThemDoesNotIsolate) {
+    const auto physical = multifunction(endpoint("01:00.0"));
+    for (const char* number : {"01:00.1", "01:10.0"}) {
+        auto first = endpoint(number), second = endpoint("01:10.2");
+        first.multifunction = second.multifunction = false;
+        const Machine apart{{root_port("00:02.0", 1, 1, kAllOn), physical, first, second}, {}};
+        EXPECT_THAT(groups(apart), ElementsAre("00:02.0", "01:00.0", number, "01:10.2"));
+        EXPECT_THAT(reasons(apart, 3), ElementsAre("01:10.2 is alone: every port above it isolates (ACS)."));
+        EXPECT_EQ(requester_id(Topology(apart), 3), second.bdf);
+        const Machine together{{root_port("00:02.0", 1, 1, std::nullopt), physical, first, second}, {}};
+        EXPECT_THAT(groups(together), ElementsAre(std::string("00:02.0 01:00.0 ") + number + " 01:10.2"));
+    }
+}
+
 TEST(Differences, NameWhatTheKernelDoesOtherwise) {
     Machine m{{multifunction(conventional("00:08.0")), conventional("00:08.1"), conventional("00:09.0")}, {}};
     const Topology topology(m);

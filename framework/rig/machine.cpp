@@ -28,7 +28,7 @@ constexpr std::array<IommuKind, 5> kIommus{{
 // cut at any byte where the buffer is full, and the rest of it goes wrong (QEMU system/dma-helpers.c, dma_blk_cb).
 constexpr std::array<DeviceModel, 5> kModels{{
     {"edu", "edu,dma_mask=0xffffffffffffffff", "edu", false},
-    {"igb", "igb,romfile=", "igb", false},
+    {"igb", "igb,romfile=", "igb", false, false, "igbvf", 8},
     {"nvme", "nvme,x-max-bounce-buffer-size=1048576", "nvme", false, true},
     {"pcie-root-port", "pcie-root-port", nullptr, true},
     {"pcie-pci-bridge", "pcie-pci-bridge", nullptr, true},

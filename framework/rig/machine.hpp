@@ -25,6 +25,8 @@ struct DeviceModel {
     const char* engine;  ///< nullptr: does no DMA for us
     bool bridge;         ///< opens a new bus
     bool disk = false;   ///< gets a disk of its own
+    const char* vf_engine = nullptr;  ///< of its virtual functions; nullptr: it has none for us
+    unsigned vfs = 0;                 ///< how many it can have
 };
 [[nodiscard]] const DeviceModel* find_model(const std::string& label);
 [[nodiscard]] std::vector<std::string> model_labels();

@@ -182,6 +182,9 @@ Observation observe(const RigFile& file, RigOptions boot, const ObserveOptions& 
     if (file.kind == RigFile::Kind::sim)
         throw LabError(fmt::format("rig {} is simulated: there is no kernel a program could call", file.name),
                        "take a rig of kind qemu or local: landfall rig list");
+    if (std::ranges::any_of(file.functions, [](const RigFunction& f) { return f.vf.has_value(); }))
+        throw LabError(fmt::format("rig {} has virtual functions, whose physical function the program would need", file.name),
+                       "take a rig without `vfs` or `vf`");
     const auto request = request_for(file, options);
     Observation out;
     Recording recording(file, out);

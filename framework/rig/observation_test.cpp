@@ -108,6 +108,16 @@ TEST(Observe, ASimulatedRigHasNoKernelToCall) {
     EXPECT_THROW(std::ignore = observe(load_rig("sim"), {}, {{"true"}, {}, 1s, {}}), LabError);
 }
 
+TEST(Observe, VirtualFunctionsStartNoMachine) {
+    try {
+        std::ignore = observe(load_rig("igb-vf-pair-vtd"), {}, {{"true"}, {}, 1s, {}});
+        FAIL();
+    } catch (const LabError& e) {
+        EXPECT_STREQ(e.what(),
+                     "rig igb-vf-pair-vtd has virtual functions, whose physical function the program would need");
+    }
+}
+
 TEST(Observe, AProgramThatIsNotThereStartsNoMachine) {
     EXPECT_THROW(std::ignore = observe(load_rig("edu-pair-vtd"), {}, {{"./no-such-program"}, {}, 1s, {}}),
                  LabError);

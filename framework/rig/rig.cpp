@@ -32,8 +32,10 @@ std::optional<Api> api_named(const std::string& word, const std::string& option)
     return api;
 }
 
+std::string RigFunction::place() const { return vf ? fmt::format("{}/virtfn{}", bdf.str(), *vf) : bdf.str(); }
+
 std::string device_argument(const RigFunction& f) {
-    return fmt::format("{}={}{}", f.name, f.bdf.str(), f.scratch ? ",scratch" : "");
+    return fmt::format("{}={}{}", f.name, f.place(), f.scratch ? ",scratch" : "");
 }
 
 std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {

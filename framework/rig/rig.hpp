@@ -22,10 +22,13 @@ namespace landfall {
 struct RigFunction {
     std::string name;  ///< a, b, c ...
     Bdf bdf;
-    std::string engine;  ///< edu, igb, nvme
+    std::string engine;  ///< edu, igb, igbvf, nvme
     std::optional<Bdf> alias{};  ///< sim: the requester id its DMA carries instead of its own
     unsigned unit = 0;           ///< sim: which IOMMU unit stands before it
     bool scratch = false;        ///< what it stores may be overwritten: the rig made it, or its file says so
+    std::optional<unsigned> vf{};  ///< it is this virtual function of `bdf`, made for each session
+    /// "0000:00:08.0", or "0000:01:00.0/virtfn0": the address of a virtual function is known once it is made.
+    [[nodiscard]] std::string place() const;
 };
 
 /// What a rig file says. docs/rigs.md is its prose.

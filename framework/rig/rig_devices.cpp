@@ -31,6 +31,7 @@ struct Device {
     Address at;
     const DeviceModel* model;
     std::string name;
+    std::vector<Yaml> vfs;  ///< names of its virtual functions, from number 0 on
     std::string properties;
     std::vector<Device> below;
 };
@@ -42,10 +43,19 @@ struct RootBus {
 
 std::vector<Device> devices(const Yaml& list, const RootBus* root);
 
+/// A physical function is no device of a scenario: to reset it is to lose its virtual functions.
+std::vector<Yaml> virtual_functions(const Yaml& names, const DeviceModel& model, bool named) {
+    if (model.vf_engine == nullptr) names.fail("no virtual functions: this model has none");
+    if (named) names.fail("a device that has a name or virtual functions, not both");
+    auto out = names.list();
+    if (out.empty() || out.size() > model.vfs) names.fail(fmt::format("1 to {} names", model.vfs));
+    return out;
+}
+
 Device device(const Yaml& node, const RootBus* root) {
-    node.keys({"at", "model", "name", "properties", "below"});
+    node.keys({"at", "model", "name", "vfs", "properties", "below"});
     const Yaml label = node.at("model");
-    Device d{node, address(node.at("at")), find_model(label.text()), {}, {}, {}};
+    Device d{node, address(node.at("at")), find_model(label.text()), {}, {}, {}, {}};
     if (d.model == nullptr) label.fail("a device model: " + join_words(model_labels()));
     if (root != nullptr && (d.at.slot < root->first_slot || d.at.slot >= kPortSlot)) {
         node.at("at").fail(fmt::format("a slot from {:x} to {:x}: the others are the machine's own",
@@ -55,6 +65,7 @@ Device device(const Yaml& node, const RootBus* root) {
         if (d.model->engine == nullptr) name->fail("no name: a bridge does no DMA");
         d.name = function_name(*name);
     }
+    if (const auto vfs = node.find("vfs")) d.vfs = virtual_functions(*vfs, *d.model, !d.name.empty());
     if (const auto properties = node.find("properties")) d.properties = properties_of(*properties);
     if (const auto below = node.find("below")) {
         if (!d.model->bridge) below->fail("nothing below: this is no bridge");
@@ -104,7 +115,7 @@ class Layout {
             // Its disk goes with the machine, so it is scratch by construction.
             if (d.model->disk) text += fmt::format(",serial=disk{0},drive=disk{0}", rig_.disks++);
             rig_.qemu_args.insert(rig_.qemu_args.end(), {"-device", text + d.properties});
-            if (!d.name.empty()) name(d, {0, number, d.at.slot, d.at.function});
+            name(d, {0, number, d.at.slot, d.at.function});
             if (d.model->bridge) {
                 last_bus_ = child;
                 bus(d.below, child, child_id);
@@ -114,10 +125,15 @@ class Layout {
 
   private:
     void name(const Device& d, Bdf bdf) {
-        for (const RigFunction& f : rig_.functions) {
-            if (f.name == d.name) d.place.at("name").fail("a name no other function has");
-        }
-        rig_.functions.push_back({d.name, bdf, d.model->engine, std::nullopt, 0, d.model->disk});
+        if (!d.name.empty()) add(d.place.at("name"), {d.name, bdf, d.model->engine, std::nullopt, 0, d.model->disk});
+        for (unsigned i = 0; i < d.vfs.size(); ++i)
+            add(d.vfs[i], {function_name(d.vfs[i]), bdf, d.model->vf_engine, std::nullopt, 0, d.model->disk, i});
+    }
+
+    void add(const Yaml& name, RigFunction function) {
+        for (const RigFunction& f : rig_.functions)
+            if (f.name == function.name) name.fail("a name no other function has");
+        rig_.functions.push_back(std::move(function));
     }
 
     RigFile& rig_;

@@ -51,18 +51,28 @@ void read_machine(const Yaml& top, RigFile& rig) {
     if (rig.functions.empty()) top.at("devices").fail("a device with a name");
 }
 
+constexpr unsigned kMaxVf = 255;
+
 void read_local(const Yaml& top, RigFile& rig) {
     top.keys({"title", "kind", "api", "functions", "groups"});
     read_api(top, rig);
     for (const auto& [name, node] : top.at("functions").pairs()) {
         // An address, or with more to say about it a map.
         const bool more = node.is_map();
-        if (more) node.keys({"at", "scratch"});
+        if (more) node.keys({"at", "scratch", "vf"});
         const Yaml place = more ? node.at("at") : node;
         const auto bdf = Bdf::parse(place.text());
         if (!bdf) place.fail("an address, as 0000:00:08.0");
         const auto scratch = more ? node.find("scratch") : std::nullopt;
-        rig.functions.push_back({function_name(name), *bdf, {}, std::nullopt, 0, scratch && scratch->flag()});
+        RigFunction f{function_name(name), *bdf, {}, std::nullopt, 0, scratch && scratch->flag()};
+        if (const auto vf = more ? node.find("vf") : std::nullopt) f.vf = static_cast<unsigned>(vf->number(0, kMaxVf));
+        for (const RigFunction& other : rig.functions) {
+            if (other.place() == f.place()) place.fail("a function no other name stands for");
+            // A physical function works for its virtual functions.
+            if (other.bdf == f.bdf && other.vf.has_value() != f.vf.has_value())
+                place.fail("a function or virtual functions of it, not both");
+        }
+        rig.functions.push_back(std::move(f));
     }
     if (rig.functions.empty()) top.at("functions").fail("a function with a name");
 }

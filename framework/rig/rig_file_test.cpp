@@ -94,18 +94,72 @@ TEST_F(RigFileTest, ReadsTheMachineItRunsOn) {
     EXPECT_EQ(rig.functions[0].bdf.str(), "0000:03:00.0");
 }
 
+/// How `landfall exec` is told of the functions.
+std::vector<std::string> arguments_of(const RigFile& rig) {
+    std::vector<std::string> out;
+    for (const auto& f : rig.functions) out.push_back(device_argument(f));
+    return out;
+}
+
 TEST_F(RigFileTest, ReadsWhatMayBeOverwritten) {
     const std::string head = "title: t\nkind: local\ngroups: [[a], [b]]\nfunctions:\n  a: '0000:03:00.0'\n";
     const RigFile rig = load(head + "  b: { at: '0000:04:00.0', scratch: true }\n");
-    std::vector<std::string> arguments;
-    for (const auto& f : rig.functions) arguments.push_back(device_argument(f));
-    EXPECT_THAT(arguments, ElementsAre("a=0000:03:00.0", "b=0000:04:00.0,scratch"));
+    EXPECT_THAT(arguments_of(rig), ElementsAre("a=0000:03:00.0", "b=0000:04:00.0,scratch"));
     try {
         std::ignore = load(head + "  b: { at: '0000:04:00.0', scratch: yes }\n");
         FAIL();
     } catch (const TextError& e) {
         EXPECT_THAT(e.what(), HasSubstr("r.yaml:6:37: found 'yes', expected true or false"));
     }
+}
+
+TEST_F(RigFileTest, ReadsVirtualFunctions) {
+    const RigFile rig = load(R"(title: t
+kind: qemu
+kernel: k
+iommu: vtd
+devices:
+  - { at: 4.0, model: pcie-root-port, below: [{ at: 0.0, model: igb, vfs: [a, b] }] }
+  - { at: 9.0, model: igb, vfs: [c] }
+groups: [[a, b], [c]]
+)");
+    EXPECT_THAT(arguments_of(rig),
+                ElementsAre("a=0000:01:00.0/virtfn0", "b=0000:01:00.0/virtfn1", "c=0000:00:09.0/virtfn0"));
+    EXPECT_EQ(rig.functions[1].engine, "igbvf");
+    const RigFile local = load(
+        "title: t\nkind: local\ngroups: [[a, b]]\nfunctions:\n"
+        "  a: { at: '0000:03:00.0', vf: 0 }\n  b: { at: '0000:03:00.0', vf: 3, scratch: true }\n");
+    EXPECT_THAT(arguments_of(local), ElementsAre("a=0000:03:00.0/virtfn0", "b=0000:03:00.0/virtfn3,scratch"));
+}
+
+TEST_F(RigFileTest, PointsAtMistakesAboutVirtualFunctions) {
+    const std::string b = "model: edu, name: b";
+    EXPECT_EQ(error(b, "model: edu, vfs: [b]"),
+              "r.yaml:7:33: found 'a list', expected no virtual functions: this model has none");
+    EXPECT_EQ(error(b, "model: igb, name: p, vfs: [b]"),
+              "r.yaml:7:42: found 'a list', expected a device that has a name or virtual functions, not both");
+    EXPECT_EQ(error(b, "model: igb, vfs: b"), "r.yaml:7:33: found 'b', expected a list");
+    EXPECT_EQ(error(b, "model: igb, vfs: []"), "r.yaml:7:33: found 'a list', expected 1 to 8 names");
+    EXPECT_EQ(error(b, "model: igb, vfs: [b, c, d, e, f, g, h, i, j]"),
+              "r.yaml:7:33: found 'a list', expected 1 to 8 names");
+    EXPECT_EQ(error(b, "model: igb, vfs: [b, a]"), "r.yaml:7:37: found 'a', expected a name no other function has");
+    EXPECT_EQ(error(b, "model: igb, vfs: [b, b]"), "r.yaml:7:37: found 'b', expected a name no other function has");
+    EXPECT_EQ(error(b, "model: igb, vfs: [b.c]"),
+              "r.yaml:7:34: found 'b.c', expected a name: a letter, then letters, digits, '-' and '_'");
+    const auto local = [this](const std::string& functions) {
+        try {
+            std::ignore = load("title: t\nkind: local\ngroups: [[a], [b]]\nfunctions:\n  a: '0000:03:00.0'\n" + functions);
+        } catch (const TextError& e) {
+            return std::string(e.what()).substr(dir_.string().size() + 1);
+        }
+        return std::string("no error");
+    };
+    EXPECT_EQ(local("  b: { at: '0000:03:00.0', vf: 0 }\n"),
+              "r.yaml:6:12: found '0000:03:00.0', expected a function or virtual functions of it, not both");
+    EXPECT_EQ(local("  b: '0000:03:00.0'\n"),
+              "r.yaml:6:6: found '0000:03:00.0', expected a function no other name stands for");
+    EXPECT_EQ(local("  b: { at: '0000:04:00.0', vf: first }\n"),
+              "r.yaml:6:32: found 'first', expected a number from 0 to 255");
 }
 
 // The firmware numbers buses depth first; the file only says what is below what.
@@ -257,12 +311,13 @@ TEST_F(RigFileTest, ReadsTheExamplesOfItsPage) {
     for (std::size_t at = 0; (at = page.find(fence, at)) != std::string::npos;) {
         at += fence.size();
         for (const auto& f : load(page.substr(at, page.find("```", at) - at)).functions) {
-            functions.push_back(f.name + " " + f.bdf.str());
+            functions.push_back(f.name + " " + f.place());
         }
     }
     EXPECT_THAT(functions, ElementsAre("a 0000:02:01.0", "b 0000:02:02.0", "c 0000:00:08.0", "a 0000:03:00.0",
-                                       "b 0000:03:00.1", "a 0000:04:00.0", "a 0000:02:01.0", "b 0000:02:02.0",
-                                       "c 0000:00:09.0"));
+                                       "b 0000:03:00.1", "a 0000:04:00.0", "a 0000:03:00.0/virtfn0",
+                                       "b 0000:03:00.0/virtfn1", "a 0000:02:01.0", "b 0000:02:02.0",
+                                       "c 0000:00:09.0", "a 0000:01:00.0/virtfn0", "b 0000:01:00.0/virtfn1"));
 }
 
 TEST(Rigs, NamesAreChosenOrRefused) {
@@ -318,6 +373,13 @@ TEST(Machine, OfAPortWithoutAcs) {
                     "pcie-root-port,bus=pcie.0,addr=4.0,id=bus1,chassis=1,disable-acs=true",
                     "igb,romfile=,bus=bus1,addr=0.0,multifunction=on", "igb,romfile=,bus=bus1,addr=0.1"));
     EXPECT_THAT(values(arguments, "-append").at(0), HasSubstr(" intel_iommu=on,sm_on pci=noari"));
+}
+
+// QEMU's igb can make eight virtual functions as it is; the guest does so.
+TEST(Machine, OfAPhysicalFunction) {
+    EXPECT_THAT(values(arguments_of("igb-vf-apart-vtd"), "-device"),
+                ElementsAre("intel-iommu,intremap=on", kPort, kLine, "pcie-root-port,bus=pcie.0,addr=4.0,id=bus1,chassis=1",
+                            "igb,romfile=,bus=bus1,addr=0.0"));
 }
 
 TEST(Machine, OfDevicesThatStoreThings) {

@@ -24,7 +24,7 @@ void log_to_stderr(const std::string& text) { fmt::print(stderr, "{}\n", text); 
 std::string functions_str(const RigFile& rig) {
     std::vector<std::string> out;
     for (const RigFunction& f : rig.functions) {
-        out.push_back(fmt::format("{} {}{}{}", f.name, f.bdf.str(), f.engine.empty() ? "" : " ", f.engine));
+        out.push_back(fmt::format("{} {}{}{}", f.name, f.place(), f.engine.empty() ? "" : " ", f.engine));
     }
     return fmt::format("{}", fmt::join(out, ", "));
 }

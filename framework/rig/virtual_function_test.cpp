@@ -1,0 +1,93 @@
+// Virtual functions in real guests: made for a session, named in faults, unmade after it.
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include <set>
+
+#include "rig/guest_test.hpp"
+#include "rig/scenario_run.hpp"
+
+namespace landfall {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using VirtualFunctionTest = GuestTest;
+
+constexpr const char* kEnter = "cd /sys/bus/pci/devices/0000:01:00.0\n";
+
+/// What a shell on the rig says to some lines.
+std::string answer(QemuRig& rig, const std::string& lines) {
+    const Fd out(memfd_create("answer", MFD_CLOEXEC));
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const Fd in(ends[0]);
+    {
+        const Fd typed(ends[1]);
+        EXPECT_EQ(write(typed.get(), lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
+    }
+    EXPECT_EQ(rig.shell(in.get(), out.get()), 0);
+    return read_file("/proc/self/fd/" + std::to_string(out.get()));
+}
+
+Scenario shipped(const char* name) { return Scenario::read((fixtures_dir() / "scenarios" / name).string()); }
+
+std::vector<DeviceFact> devices_of(const Trace& trace) {
+    std::vector<DeviceFact> out;
+    for (const auto& line : trace.lines)
+        if (line.fact() != nullptr)
+            if (const auto* d = std::get_if<DeviceFact>(line.fact())) out.push_back(*d);
+    return out;
+}
+
+std::set<Bdf> faulted(const Trace& trace) {
+    std::set<Bdf> out;
+    for (const auto& line : trace.lines)
+        if (line.event() != nullptr)
+            if (const auto* f = std::get_if<FaultEvent>(line.event())) out.insert(f->requester);
+    return out;
+}
+
+TEST_F(VirtualFunctionTest, AreFitAndFaultByTheirOwnRequesterIds) {
+    const auto rig = start_rig(load_rig("igb-vf-pair-vtd"), test_options());
+    EXPECT_THAT(check_rig(*rig), IsEmpty());
+    const auto result = run_scenario(*rig, shipped("thread-unattached-member-follows.scn"));
+    EXPECT_EQ(result.verdict.kind, Verdict::Kind::pass) << result.verdict.reason;
+    const auto blocked = run_scenario(*rig, shipped("bound-not-attached.scn"));
+    EXPECT_EQ(blocked.verdict.kind, Verdict::Kind::pass) << blocked.verdict.reason;
+    const auto devices = devices_of(blocked.trace);
+    ASSERT_FALSE(devices.empty());
+    // The first is 80h behind its physical function (VF Offset; IGB_VF_OFFSET in QEMU's hw/net/igb.c).
+    EXPECT_EQ(devices[0].bdf.str(), "0000:01:10.0");
+    EXPECT_EQ(devices[0].alias, std::nullopt);
+    EXPECT_EQ(faulted(blocked.trace), std::set<Bdf>{devices[0].bdf});
+}
+
+TEST_F(VirtualFunctionTest, AreUnmadeWithTheSession) {
+    const auto rig = start_qemu_rig(load_rig("igb-vf-apart-vtd"), test_options());
+    EXPECT_THAT(check_rig(*rig), IsEmpty());
+    EXPECT_THAT(answer(*rig, std::string(kEnter) +
+                                 "echo left $(cat sriov_numvfs) $(cat /sys/module/vfio_pci/parameters/enable_sriov) "
+                                 "$(ls -d ../0000:01:10.* | wc -l) $(readlink driver).\nexit\n"),
+                HasSubstr("left 0 N 0 .\r\n"));
+}
+
+TEST_F(VirtualFunctionTest, SomebodyElsesAreLeftAlone) {
+    const auto rig = start_qemu_rig(load_rig("igb-vf-apart-vtd"), test_options());
+    EXPECT_THAT(answer(*rig, std::string(kEnter) +
+                                 "echo Y > /sys/module/vfio_pci/parameters/enable_sriov\necho vfio-pci > driver_override\n"
+                                 "echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\necho 1 > sriov_numvfs\n"
+                                 "echo made $(cat sriov_numvfs).\nexit\n"),
+                HasSubstr("made 1.\r\n"));
+    try {
+        std::ignore = rig->session({});
+        FAIL();
+    } catch (const LabError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("0000:01:00.0 has 1 virtual functions already: expected none"));
+    }
+    EXPECT_THAT(answer(*rig, std::string(kEnter) + "echo still $(cat sriov_numvfs).\nexit\n"), HasSubstr("still 1.\r\n"));
+}
+
+}  // namespace
+}  // namespace landfall
