@@ -13,7 +13,7 @@ constexpr std::array kEngines{
     EngineEntry{0x8086, 0x10c9, "igb", make_igb},  // Intel 82576
     EngineEntry{0x8086, 0x10ca, "igbvf", make_igbvf, 0, false, make_igb_physical},  // a virtual function of it
     // Non-volatile memory controllers (PCI Code and ID Assignment Specification).
-    EngineEntry{0, 0, "nvme", make_nvme, 0x0108, true},
+    EngineEntry{0, 0, "nvme", make_nvme, 0x0108, true, make_nvme_physical},
 };
 
 }  // namespace

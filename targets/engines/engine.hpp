@@ -41,7 +41,7 @@ struct DeviceAccess {
     unsigned vf = 0;       ///< of a virtual function: its number among those of its physical function
 };
 
-/// What drives a physical function on behalf of its virtual functions. It is no device of a scenario, and does no DMA.
+/// What drives a physical function on behalf of its virtual functions. It is no device of a scenario.
 class PhysicalFunction {
   public:
     virtual ~PhysicalFunction() = default;
@@ -58,8 +58,10 @@ struct EngineEntry {
     std::unique_ptr<Engine> (*make)(DeviceAccess access, StagingSlice staging);
     std::uint16_t device_class = 0;
     bool stores = false;  ///< copies overwrite what is stored in it: only for devices that are scratch
-    /// Of a virtual function: brings its physical function up. Throws LabError if that stays dead.
-    std::unique_ptr<PhysicalFunction> (*make_physical)(DeviceAccess physical) = nullptr;
+    /// Of virtual functions, the numbers below `count`: brings their physical function up. Its DMA reaches `memory` until
+    /// this returns, and nothing afterwards. Throws LabError if it stays dead.
+    std::unique_ptr<PhysicalFunction> (*make_physical)(DeviceAccess physical, unsigned count,
+                                                       StagingSlice memory) = nullptr;
 };
 
 /// Every engine there is.
@@ -74,7 +76,8 @@ void require_scratch(const std::string& label, bool scratch);
 std::unique_ptr<Engine> make_edu(DeviceAccess access, StagingSlice staging);
 std::unique_ptr<Engine> make_igb(DeviceAccess access, StagingSlice staging);
 std::unique_ptr<Engine> make_igbvf(DeviceAccess access, StagingSlice staging);
-std::unique_ptr<PhysicalFunction> make_igb_physical(DeviceAccess physical);
+std::unique_ptr<PhysicalFunction> make_igb_physical(DeviceAccess physical, unsigned count, StagingSlice memory);
 std::unique_ptr<Engine> make_nvme(DeviceAccess access, StagingSlice staging);
+std::unique_ptr<PhysicalFunction> make_nvme_physical(DeviceAccess physical, unsigned count, StagingSlice memory);
 
 }  // namespace landfall

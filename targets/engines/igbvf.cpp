@@ -113,7 +113,7 @@ std::unique_ptr<Engine> make_igbvf(DeviceAccess access, StagingSlice staging) {
     return std::make_unique<IgbVf>(std::move(access), staging);
 }
 
-std::unique_ptr<PhysicalFunction> make_igb_physical(DeviceAccess physical) {
+std::unique_ptr<PhysicalFunction> make_igb_physical(DeviceAccess physical, unsigned, StagingSlice) {
     const auto label = physical.label;
     auto out = std::make_unique<IgbPhysical>(std::move(physical));
     if (!out->bring_up()) throw LabError("the physical function " + label + " does not come up");

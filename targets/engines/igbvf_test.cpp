@@ -137,7 +137,7 @@ class LivingPort {
 };
 
 std::unique_ptr<PhysicalFunction> physical(const Bar& bar) {
-    return make_igb_physical({bar.registers(), [] { return Errno{}; }, "0000:01:00.0"});
+    return make_igb_physical({bar.registers(), [] { return Errno{}; }, "0000:01:00.0"}, 8, {});
 }
 
 TEST(IgbPhysical, GivesEachVirtualFunctionAPoolOfItsOwn) {

@@ -50,9 +50,11 @@ constexpr std::size_t kSlots = 4;            // copies under way
 constexpr milliseconds kCopyLimit{2000};  // QEMU takes a millisecond; a board's flash may be busy with itself
 
 // Where the copies' blocks lie, and what must be empty before and after: an MBR or GPT takes 17 KiB at either
-// end, the label of btrfs is at 64 KiB, that of an old md array in the last 128 KiB.
+// end, the label of btrfs is at 64 KiB, that of an old md array in the last 128 KiB. Virtual functions may share a
+// namespace, so each has blocks of its own.
 constexpr std::uint64_t kScratchStart = 1U << 20, kGuard = 128U << 10, kLeastBytes = 4U << 20;
-static_assert(kScratchStart >= kGuard && kScratchStart + kSlots * kMostBytes <= kLeastBytes - kGuard);
+constexpr unsigned kMostVfs = 32;
+static_assert(kScratchStart >= kGuard && kScratchStart + kMostVfs * kSlots * kMostBytes <= kLeastBytes - kGuard);
 
 // The staging slice.
 struct Shared {
@@ -73,10 +75,13 @@ class Nvme final : public Engine {
   public:
     Nvme(DeviceAccess access, StagingSlice staging)
         : label_(access.label),
+          vf_(access.vf),
           shared_(*reinterpret_cast<Shared*>(staging.memory.data())),
           iova_(staging.iova),
           controller_(std::move(access), shared_.controller, iova_ + offsetof(Shared, controller)) {
         if (staging.memory.size() < sizeof(Shared)) std::abort();
+        if (vf_ >= kMostVfs)
+            throw LabError(fmt::format("{}: there are no blocks for it, expected a number below {}", label_, kMostVfs));
     }
 
     Limits limits() const override {
@@ -137,7 +142,7 @@ class Nvme final : public Engine {
     void transfer(std::size_t i, std::uint8_t opcode, Iova memory) {
         const auto length = slots_[i].copy.length;
         const auto blocks = (length + block() - 1) / block();
-        const auto first = kScratchStart / block() + i * (kMostBytes / block());
+        const auto first = kScratchStart / block() + (vf_ * kSlots + i) * (kMostBytes / block());
         Command command = blocks_of(opcode, first, blocks);
         command.id = static_cast<std::uint16_t>(i);
         if (controller_.identity().sgl == Sgl::none)
@@ -259,6 +264,7 @@ class Nvme final : public Engine {
         1};  ///< between looks at a register, which stops an emulator for a moment
 
     std::string label_;
+    unsigned vf_;
     Shared& shared_;
     Iova iova_;
     Controller controller_;

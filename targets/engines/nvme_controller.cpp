@@ -43,7 +43,6 @@ constexpr std::uint8_t kCreateCompletions = 0x05;  // 5.4
 constexpr std::uint8_t kIdentify = 0x06;           // 5.17
 constexpr std::uint8_t kSetFeatures = 0x09;        // 5.27
 constexpr std::uint32_t kNumberOfQueues = 0x07;    // feature, 5.27.1.5
-enum IdentifyWhat : std::uint32_t { kNamespace = 0, kController = 1, kNamespaceList = 2 };  // CNS, 5.17.1
 constexpr std::byte kUnanswered{0xed};
 constexpr std::uint32_t kContiguous = 1U << 0;  // PC, of either kind of queue
 constexpr std::uint32_t kIoQueue = 1;
@@ -135,22 +134,22 @@ std::uint64_t Controller::capabilities() const {
            static_cast<std::uint64_t>(access_.bar0.read<std::uint32_t>(kCapabilities + 4)) << 32;
 }
 
+/// An answer that was blocked on its way is none, whatever the completion says.
+bool Controller::ask(std::uint32_t what, std::uint32_t nsid) {
+    memory_.answer.fill(kUnanswered);
+    return carry_out({.opcode = kIdentify, .nsid = nsid, .data = {answer_.value, 0}, .dword10 = {what}}) &&
+           std::ranges::any_of(memory_.answer, [](std::byte b) { return b != kUnanswered; });
+}
+
 /// Identify Controller: Base 5.17.2.1. Identify Namespace: NVM 4.1.5.1.
 bool Controller::identify() {
-    // An answer that was blocked on its way is none, whatever the completion says.
-    const auto ask = [this](IdentifyWhat what, std::uint32_t nsid) {
-        memory_.answer.fill(kUnanswered);
-        return carry_out(
-                   {.opcode = kIdentify, .nsid = nsid, .data = {answer_.value, 0}, .dword10 = {what}}) &&
-               std::ranges::any_of(memory_.answer, [](std::byte b) { return b != kUnanswered; });
-    };
     Identity found;
-    if (!ask(kController, 0)) return false;
+    if (!ask(kController)) return false;
     const auto mdts = *answer<std::uint8_t>(77);  // in pages of CAP.MPSMIN; 0: no limit
     if (mdts != 0 && mdts < 32) found.most_bytes = kPageSize << mdts;
     const auto sgls = *answer<std::uint32_t>(536) & 3;
     found.sgl = sgls == 1 ? Sgl::bytes : sgls == 2 ? Sgl::dwords : Sgl::none;
-    if (!ask(kNamespaceList, 0)) return false;
+    if (!ask(kNamespaceList)) return false;
     found.nsid = *answer<std::uint32_t>(0);
     if (found.nsid == 0)
         throw LabError("the NVMe controller " + access_.label + " has no namespace to copy through");

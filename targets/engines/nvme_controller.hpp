@@ -49,6 +49,15 @@ struct QueueMemory {
 /// How data that is not whole blocks may be described (Identify Controller: SGLS, Base 5.17.2.1).
 enum class Sgl { none, bytes, dwords };
 
+/// What Identify is asked for, Base 5.17.1: CNS.
+enum IdentifyWhat : std::uint32_t {
+    kNamespace = 0x00,
+    kController = 0x01,
+    kNamespaceList = 0x02,
+    kPrimaryCapabilities = 0x14,
+    kSecondaryControllers = 0x15,
+};
+
 /// What Identify told.
 struct Identity {
     std::uint32_t nsid = 0;         ///< the first active namespace
@@ -73,6 +82,17 @@ class Controller {
     /// From any state to one with working I/O queues. False: it stays dead, or its queues are out of its
     /// reach.
     [[nodiscard]] bool restart();
+    /// From any state to one with its admin queue alone.
+    [[nodiscard]] bool enable();
+    /// One admin command seen through.
+    [[nodiscard]] bool carry_out(const Command& command);
+    /// Identify with this CNS and namespace. False: nothing came back.
+    [[nodiscard]] bool ask(std::uint32_t what, std::uint32_t nsid = 0);
+    /// What was answered to it.
+    template <class T>
+    [[nodiscard]] const T* answer(std::size_t offset) const {
+        return reinterpret_cast<const T*>(memory_.answer.data() + offset);
+    }
     /// Valid after restart() has succeeded once.
     [[nodiscard]] const Identity& identity() const { return identity_; }
 
@@ -92,20 +112,13 @@ class Controller {
         std::uint32_t tail = 0, head = 0;
         bool phase = true;
     };
-    [[nodiscard]] bool enable();
     [[nodiscard]] bool identify();
     [[nodiscard]] bool create_queues();
     [[nodiscard]] bool ready_becomes(bool on) const;
-    /// One admin command seen through.
-    [[nodiscard]] bool carry_out(const Command& command);
     static void clear(Queue& queue);
     void submit(Queue& queue, const Command& command) const;
     [[nodiscard]] std::optional<Completion> next(Queue& queue) const;
     [[nodiscard]] std::uint64_t capabilities() const;
-    template <class T>
-    [[nodiscard]] const T* answer(std::size_t offset) const {
-        return reinterpret_cast<const T*>(memory_.answer.data() + offset);
-    }
 
     DeviceAccess access_;
     ControllerMemory& memory_;

@@ -1,5 +1,5 @@
-// A controller played by a thread of the test: registers that are plain memory, queues served as the specifications
-// named in nvme_controller.hpp have it, and memory that can be put out of its reach.
+// A controller played by a thread of the test: registers that are plain memory, queues served as the
+// specifications named in nvme_controller.hpp have it, and memory that can be put out of its reach.
 #pragma once
 
 #include <algorithm>
@@ -30,6 +30,13 @@ struct Traits {
     std::uint32_t format = 9U << 16;  ///< blocks of 512 bytes
 };
 
+/// Secondary controllers: their ids are not the numbers of their virtual functions, and in no order.
+struct Secondary {
+    std::uint16_t id, vfn;
+    std::array<std::uint32_t, 2> assigned{};  ///< queues, interrupts
+    bool online = false;
+};
+
 class FakeController {
   public:
     explicit FakeController(std::span<std::byte> staging) : staging_(staging), thread_([this] { serve(); }) {}
@@ -46,11 +53,17 @@ class FakeController {
     std::vector<std::byte> disk = std::vector<std::byte>(8U << 20);
     std::atomic<std::uint64_t> blocked_page{0};  ///< its data transfers fail
     std::atomic<bool> rings_blocked{false};      ///< it reaches nothing in the staging slice
-    std::atomic<bool> stumbles{false};           ///< says that it failed, and completes I/O commands all the same
-    std::atomic<bool> silent{false};             ///< blocked transfers look like good ones, as in QEMU
-    std::atomic<std::uint8_t> held{0};           ///< an opcode of I/O commands it leaves for later
-    std::atomic<bool> last_first{false};         ///< takes what it has left in reverse
-    std::atomic<unsigned> taken{0};              ///< I/O commands carried out
+    std::atomic<bool> stumbles{false};    ///< says that it failed, and completes I/O commands all the same
+    std::atomic<bool> silent{false};      ///< blocked transfers look like good ones, as in QEMU
+    std::atomic<std::uint8_t> held{0};    ///< an opcode of I/O commands it leaves for later
+    std::atomic<bool> last_first{false};  ///< takes what it has left in reverse
+    std::atomic<unsigned> taken{0};       ///< I/O commands carried out
+
+    std::vector<Secondary> secondaries{{7, 3}, {9, 1}, {4, 2}};
+    static constexpr std::uint16_t kPrimary = 6;
+    std::array<std::uint32_t, 2> lendable{14, 7}, of_primary = lendable;  ///< queues, interrupts
+    /// What it gave up is free from now on.
+    void reset_function() { of_primary = next_of_primary_; }
 
     [[nodiscard]] std::byte* at(std::uint64_t iova) {
         if (iova - kStaging.value < kStagingBytes)
@@ -87,6 +100,7 @@ class FakeController {
             const bool enable = (reg<std::uint32_t>(kCc) & 1) != 0;
             if (enable != enabled_) {
                 enabled_ = enable;
+                take_offline();
                 rings_ = {};
                 const auto size = (reg<std::uint32_t>(kAqa) & 0xfff) + 1;
                 rings_[0] = {reg<std::uint64_t>(kAsq), reg<std::uint64_t>(kAcq), size};
@@ -137,6 +151,8 @@ class FakeController {
                 rings_[1].size = (c[10] >> 16) + 1;
                 return 0;
             case 0x06: return identify(c[10], data);
+            case 0x1c:
+                return manage(c[10] & 0xf, c[10] >> 8 & 7, static_cast<std::uint16_t>(c[10] >> 16), c[11]);
             default: return kInvalid;
         }
     }
@@ -150,13 +166,40 @@ class FakeController {
             put(128, traits.format);
         } else if (what == 1) {
             put(77, traits.mdts);
+            put(78, kPrimary);
             put(536, traits.sgls);
+        } else if (what == 0x14) {
+            for (std::size_t i = 0; i < 2; ++i) {
+                put(32 + 32 * i, lendable[i]);
+                put(40 + 32 * i, static_cast<std::uint16_t>(of_primary[i]));
+            }
+        } else if (what == 0x15) {
+            put(0, static_cast<std::uint8_t>(secondaries.size()));
+            for (std::size_t i = 0; i < secondaries.size(); ++i) {
+                put(32 + 32 * i, secondaries[i].id);
+                put(40 + 32 * i, secondaries[i].vfn);
+            }
         } else {
             put(0, std::uint32_t{1});
         }
         auto* answer = at(to);
         if (answer == nullptr) return kTransferError;
         std::ranges::copy(page, answer);
+        return 0;
+    }
+    void take_offline() {
+        for (auto& s : secondaries) s = {s.id, s.vfn};
+    }
+    std::uint16_t manage(std::uint32_t action, std::uint32_t resource, std::uint16_t id,
+                         std::uint32_t count) {
+        if (action == 1 && id == kPrimary) return next_of_primary_.at(resource) = count, 0;
+        const auto s = std::ranges::find(secondaries, id, &Secondary::id);
+        if (s == secondaries.end()) return kInvalid;
+        std::uint32_t free = lendable.at(resource) - of_primary.at(resource);
+        for (const auto& other : secondaries) free -= other.assigned.at(resource);
+        if (action == 8 && free >= count && !s->online) return s->assigned.at(resource) = count, 0;
+        if (action != 9 || s->assigned[0] < 2 || s->assigned[1] < 1) return kInvalid;
+        s->online = true;
         return 0;
     }
     std::uint16_t io(const Words& c) {
@@ -210,6 +253,7 @@ class FakeController {
     bool enabled_ = false;
     std::array<Ring, 2> rings_{};
     std::vector<Words> waiting_, held_;
+    std::array<std::uint32_t, 2> next_of_primary_ = of_primary;
     std::thread thread_;
 };
 

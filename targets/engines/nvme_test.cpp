@@ -15,12 +15,12 @@ class NvmeTest : public testing::Test {
   protected:
     NvmeTest() { fill(); }
 
-    std::unique_ptr<Engine> make(bool scratch = true) {
+    std::unique_ptr<Engine> make(bool scratch = true, unsigned vf = 0) {
         const auto reset = [this] {
             ++function_resets_;
             return Errno{};
         };
-        return make_nvme({Registers(device_.bar), reset, "a (0000:00:08.0)", scratch},
+        return make_nvme({Registers(device_.bar), reset, "a (0000:00:08.0)", scratch, vf},
                          {staging_->bytes, kStaging});
     }
     std::unique_ptr<Engine> up() {
@@ -68,6 +68,23 @@ TEST_F(NvmeTest, CopiesAnyNumberOfBytesFromAnywhereToAnywhere) {
         for (const std::uint64_t offset : {0U, 0x40U, 0xfc3U})
             expect_copied(*engine, 0x1000 + offset, 0x12345, length);
     EXPECT_EQ(function_resets_, 0U);
+}
+
+// They may share a namespace, and must not copy through each other's blocks.
+TEST_F(NvmeTest, VirtualFunctionsHaveBlocksOfTheirOwn) {
+    constexpr std::size_t kScratch = 1U << 20, kEach = 64U << 10;
+    for (const unsigned vf : {0U, 3U, 31U}) {
+        const auto engine = make(true, vf);
+        ASSERT_TRUE(engine->reset());
+        std::ranges::fill(device_.disk, std::byte{0});
+        expect_copied(*engine, 0x1000, 0x12345, 16384);
+        const auto written =
+            std::ranges::find_if(device_.disk, [](std::byte b) { return b != std::byte{0}; });
+        EXPECT_EQ(written - device_.disk.begin(), kScratch + vf * kEach);
+        EXPECT_TRUE(
+            std::all_of(written + kEach, device_.disk.end(), [](std::byte b) { return b == std::byte{0}; }));
+    }
+    EXPECT_THROW(std::ignore = make(true, 32), LabError);
 }
 
 TEST_F(NvmeTest, WithoutScatterGatherListsItCopiesBlocks) {

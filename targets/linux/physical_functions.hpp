@@ -23,7 +23,8 @@ class PhysicalFunctions {
         VfioDevice vfio;
         std::unique_ptr<PhysicalFunction> driver;
     };
-    void open(const NamedDevice& device, const EngineEntry& kind, Iommufd& iommufd);
+    void open(Physical& physical, unsigned count, const EngineEntry& kind, Iommufd& iommufd);
+    void bring_up(Physical& physical, unsigned count, const EngineEntry& kind, Iommufd& iommufd);
 
     std::vector<std::unique_ptr<Physical>> physicals_;
 };
