@@ -23,16 +23,20 @@ constexpr std::array<IommuKind, 5> kIommus{{
     {"virtio", "virtio-iommu-pci,addr=1.0", kUnsafeInterrupts, 2},
 }};
 
-// edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time. nvme: what is not RAM, as
-// an address the IOMMU blocks, goes through a buffer of QEMU's; with its default of 4 KiB a command of several pieces is
-// cut at any byte where the buffer is full, and the rest of it goes wrong (QEMU system/dma-helpers.c, dma_blk_cb).
+// edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time. nvme: as many virtual functions
+// as are left in its slot, with two queues and an interrupt for each.
 constexpr std::array<DeviceModel, 5> kModels{{
     {"edu", "edu,dma_mask=0xffffffffffffffff", "edu", false},
     {"igb", "igb,romfile=", "igb", false, false, "igbvf", 8},
-    {"nvme", "nvme,x-max-bounce-buffer-size=1048576", "nvme", false, true},
+    {"nvme", "nvme", "nvme", false, true, "nvme", 7, ",sriov_max_vfs=7,sriov_vq_flexible=14,sriov_vi_flexible=7"},
     {"pcie-root-port", "pcie-root-port", nullptr, true},
     {"pcie-pci-bridge", "pcie-pci-bridge", nullptr, true},
 }};
+
+// nvme: what is not RAM, as an address the IOMMU blocks, goes through a buffer of QEMU's; with its default of 4 KiB a command
+// of several pieces is cut at any byte where the buffer is full, and the rest of it goes wrong (QEMU system/dma-helpers.c,
+// dma_blk_cb). Said for the model, since virtual functions are made without properties of their own.
+constexpr const char* kBounceBuffer = "nvme.x-max-bounce-buffer-size=1048576";
 
 template <class Table>
 auto find_in(const Table& table, const std::string& label) -> decltype(table.data()) {
@@ -107,6 +111,7 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
         fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
         "virtserialport,chardev=port,name=landfall",  //
         "-chardev", fmt::format("socket,id=control,fd={}", files.control), "-mon", "chardev=control,mode=control"};
+    if (rig.disks > 0) out.insert(out.end(), {"-global", kBounceBuffer});
     const auto disks = disk_arguments(rig, files);
     out.insert(out.end(), disks.begin(), disks.end());
     out.insert(out.end(), rig.qemu_args.begin(), rig.qemu_args.end());

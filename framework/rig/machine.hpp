@@ -27,6 +27,7 @@ struct DeviceModel {
     bool disk = false;   ///< gets a disk of its own
     const char* vf_engine = nullptr;  ///< of its virtual functions; nullptr: it has none for us
     unsigned vfs = 0;                 ///< how many it can have
+    const char* vf_properties = "";   ///< of a device that has some
 };
 [[nodiscard]] const DeviceModel* find_model(const std::string& label);
 [[nodiscard]] std::vector<std::string> model_labels();

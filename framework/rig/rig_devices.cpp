@@ -91,6 +91,15 @@ std::vector<Device> devices(const Yaml& list, const RootBus* root) {
     return out;
 }
 
+/// A disk goes with the machine, so it is scratch by construction. Virtual functions see what their subsystem shares, and both
+/// are devices of their own.
+std::vector<std::string> with_disk(const Device& d, const std::string& device, unsigned disk) {
+    if (d.vfs.empty()) return {fmt::format("{},serial=disk{},drive=disk{}", device, disk, disk)};
+    return {fmt::format("nvme-subsys,id=subsys{}", disk),
+            fmt::format("{0},serial=disk{1},subsys=subsys{1},id=nvme{1}", device, disk),
+            fmt::format("nvme-ns,bus=nvme{0},drive=disk{0}", disk)};
+}
+
 constexpr std::uint8_t kMaxBus = 0xff;
 
 // Turns the tree into QEMU's flat list and the addresses the guest will see.
@@ -112,9 +121,10 @@ class Layout {
             if (d.model->bridge) text += ",id=" + child_id;
             // Root ports are told apart by chassis and slot number.
             if (d.model->label == std::string("pcie-root-port")) text += fmt::format(",chassis={}", child);
-            // Its disk goes with the machine, so it is scratch by construction.
-            if (d.model->disk) text += fmt::format(",serial=disk{0},drive=disk{0}", rig_.disks++);
-            rig_.qemu_args.insert(rig_.qemu_args.end(), {"-device", text + d.properties});
+            if (!d.vfs.empty()) text += d.model->vf_properties;
+            text += d.properties;
+            for (auto& device : d.model->disk ? with_disk(d, text, rig_.disks++) : std::vector{text})
+                rig_.qemu_args.insert(rig_.qemu_args.end(), {"-device", std::move(device)});
             name(d, {0, number, d.at.slot, d.at.function});
             if (d.model->bridge) {
                 last_bus_ = child;

@@ -382,6 +382,23 @@ TEST(Machine, OfAPhysicalFunction) {
                             "igb,romfile=,bus=bus1,addr=0.0"));
 }
 
+// Its virtual functions reach the disk through the subsystem they share.
+TEST(Machine, OfAPhysicalFunctionThatStoresThings) {
+    const auto arguments = arguments_of("nvme-vf-pair-vtd");
+    const auto devices = values(arguments, "-device");
+    ASSERT_EQ(devices.size(), 11U);
+    EXPECT_EQ(devices[4], "nvme-subsys,id=subsys0");
+    EXPECT_EQ(devices[5],
+              "nvme,bus=bus1,addr=0.0,sriov_max_vfs=7,sriov_vq_flexible=14,sriov_vi_flexible=7,serial=disk0,"
+              "subsys=subsys0,id=nvme0");
+    EXPECT_EQ(devices[6], "nvme-ns,bus=nvme0,drive=disk0");
+    EXPECT_EQ(devices[10], "nvme-ns,bus=nvme1,drive=disk1");
+    EXPECT_EQ(values(arguments, "-drive").size(), 2U);
+    EXPECT_THAT(arguments_of(load_rig("nvme-vf-pair-vtd")),
+                ElementsAre("a=0000:01:00.0/virtfn0,scratch", "b=0000:01:00.0/virtfn1,scratch",
+                            "c=0000:02:00.0/virtfn0,scratch"));
+}
+
 TEST(Machine, OfDevicesThatStoreThings) {
     const auto arguments = arguments_of("nvme-pair-vtd");
     const auto drives = values(arguments, "-drive");
@@ -390,6 +407,7 @@ TEST(Machine, OfDevicesThatStoreThings) {
     EXPECT_THAT(drives[1], HasSubstr("id=disk1,format=raw,auto-read-only=off,offset=67108864,size=67108864,"));
     for (const auto& drive : drives) EXPECT_THAT(drive, HasSubstr(",file.filename=/proc/self/fd/11,"));
     EXPECT_THAT(values(arguments, "-device").back(), testing::EndsWith(",addr=8.1,serial=disk1,drive=disk1"));
+    EXPECT_THAT(values(arguments, "-global"), ElementsAre("nvme.x-max-bounce-buffer-size=1048576"));
     const RigFile rig = load_rig("nvme-pair-vtd");
     EXPECT_EQ(disks_bytes(rig), 128U << 20);
     EXPECT_EQ(device_argument(rig.functions.at(1)), "b=0000:00:08.1,scratch");

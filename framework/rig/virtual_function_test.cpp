@@ -49,8 +49,9 @@ std::set<Bdf> faulted(const Trace& trace) {
     return out;
 }
 
-TEST_F(VirtualFunctionTest, AreFitAndFaultByTheirOwnRequesterIds) {
-    const auto rig = start_rig(load_rig("igb-vf-pair-vtd"), test_options());
+/// That a rig is fit, its functions a and b share a group, and what a may not do is blocked under the requester id of a.
+void expect_own_requester_id(const char* rig_name, const char* a) {
+    const auto rig = start_rig(load_rig(rig_name), test_options());
     EXPECT_THAT(check_rig(*rig), IsEmpty());
     const auto result = run_scenario(*rig, shipped("thread-unattached-member-follows.scn"));
     EXPECT_EQ(result.verdict.kind, Verdict::Kind::pass) << result.verdict.reason;
@@ -58,10 +59,19 @@ TEST_F(VirtualFunctionTest, AreFitAndFaultByTheirOwnRequesterIds) {
     EXPECT_EQ(blocked.verdict.kind, Verdict::Kind::pass) << blocked.verdict.reason;
     const auto devices = devices_of(blocked.trace);
     ASSERT_FALSE(devices.empty());
-    // The first is 80h behind its physical function (VF Offset; IGB_VF_OFFSET in QEMU's hw/net/igb.c).
-    EXPECT_EQ(devices[0].bdf.str(), "0000:01:10.0");
+    EXPECT_EQ(devices[0].bdf.str(), a);
     EXPECT_EQ(devices[0].alias, std::nullopt);
     EXPECT_EQ(faulted(blocked.trace), std::set<Bdf>{devices[0].bdf});
+}
+
+// The first of an 82576 is 80h behind it, of an NVMe controller 1 (VF Offset; QEMU: IGB_VF_OFFSET in hw/net/igb.c,
+// NVME_VF_OFFSET in hw/nvme/ctrl.c).
+TEST_F(VirtualFunctionTest, OfAnIgbFaultByTheirOwnRequesterIds) {
+    expect_own_requester_id("igb-vf-pair-vtd", "0000:01:10.0");
+}
+
+TEST_F(VirtualFunctionTest, OfAnNvmeFaultByTheirOwnRequesterIds) {
+    expect_own_requester_id("nvme-vf-pair-vtd", "0000:01:00.1");
 }
 
 TEST_F(VirtualFunctionTest, AreUnmadeWithTheSession) {
