@@ -149,7 +149,8 @@ SoakScript::Table SoakScript::somewhere(std::size_t group) {
     switch (below(8)) {
         case 0: return on;
         case 1: return {on.space, 1 - on.which};
-        case 2: return {below(spaces_.size()), below(2)};
+        case 2:
+        case 3: return {below(spaces_.size()), below(2)};
         default: return {2 * group + (on.space == 2 * group ? 1 : 0), below(2)};
     }
 }
