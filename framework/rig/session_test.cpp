@@ -256,12 +256,12 @@ TEST_F(SessionTest, AProgramThatEndsEarly) {
 
 TEST_F(SessionTest, AGuestThatHangs) {
     play([](Peer& p) {
+        p.print("last words of a guest\r\n");
         p.say(kHead);
         p.hear();
-        p.print("last words of a guest\r\n");
         p.hear();  // until the test is over
     });
-    auto session = start(milliseconds(100));
+    auto session = start(milliseconds(20));
     const RigDied e = death(*session);
     EXPECT_THAT(e.what(), HasSubstr("did not answer in time: 'sleep 1ms'"));
     EXPECT_EQ(e.console(), "last words of a guest\n");
