@@ -99,6 +99,7 @@ class Nvme final : public Engine {
 
     bool reset() override {
         first_ = under_way_ = 0;
+        slots_ = {};
         if (!controller_.restart()) return false;
         return checked_ || (checked_ = is_empty());
     }
@@ -106,21 +107,18 @@ class Nvme final : public Engine {
     void start(const CopyRequest& copy) override {
         if (under_way_ == kSlots) std::abort();
         const auto i = (first_ + under_way_++) % kSlots;
-        slots_[i].copy = copy;
+        slots_[i] = {.copy = copy, .half = true};
         transfer(i, kWrite, copy.source);
-        // The transfer at the end of the copy that matters is the one left in flight.
-        if (!copy.from_staging) return;
-        if (settle(i, Clock::now() + kCopyLimit)) transfer(i, kRead, copy.destination);
+        // The transfer at the end of the copy that matters is the one left in flight. Where other copies are there is none to
+        // leave: they go on side by side.
+        if (copy.from_staging && under_way_ == 1) settle(i, Clock::now() + kCopyLimit, true);
     }
 
     Landing::Status wait(milliseconds limit) override {
         if (under_way_ == 0) std::abort();
         const auto i = first_;
         const auto end = Clock::now() + limit;
-        if (settle(i, end) && !slots_[i].copy.from_staging) {
-            transfer(i, kRead, slots_[i].copy.destination);
-            (void)settle(i, end);
-        }
+        settle(i, end);
         first_ = (first_ + 1) % kSlots;
         --under_way_;
         // A controller that failed to reach a queue may try again and complete the command, but stays in that state: the next
@@ -134,6 +132,7 @@ class Nvme final : public Engine {
         CopyRequest copy;
         Landing::Status status = Landing::Status::timeout;  ///< of its last command
         bool flying = false;
+        bool half = false;  ///< what flies is the first of the two transfers of the copy
     };
 
     [[nodiscard]] std::uint32_t block() const { return std::max(controller_.identity().block_bytes, 1U); }
@@ -194,33 +193,34 @@ class Nvme final : public Engine {
         return iova_ + offsetof(Shared, lists) + i * sizeof(Shared::List) + offset;
     }
 
-    /// Waits for the command a slot has in flight, taking note of others that end meanwhile. True: it
-    /// succeeded.
-    [[nodiscard]] bool settle(std::size_t i, Clock::time_point end) {
+    /// Waits for what a slot has in flight, or for the first half of it only. Meanwhile the others go on.
+    void settle(std::size_t i, Clock::time_point end, bool first_half = false) {
         auto look_again = Clock::now() + kLook;
-        while (slots_[i].flying) {
+        auto& slot = slots_[i];
+        while (slot.flying && (slot.half || !first_half)) {
             const auto now = Clock::now();
             if (const auto done = controller_.next()) {
-                if (done->id() >= kSlots) continue;
-                auto& slot = slots_[done->id()];
-                slot.flying = false;
-                slot.status = done->ok() ? Landing::Status::done : Landing::Status::error;
+                if (done->id() < kSlots) go_on(done->id(), done->ok());
                 continue;
             }
-            if (now > end) break;
+            if (now > end) return fail(slot, Landing::Status::timeout);
             if (now > look_again) {
-                if (controller_.fatal()) return fail(i, Landing::Status::error);
+                if (controller_.fatal()) return fail(slot, Landing::Status::error);
                 look_again = now + kLook;
             }
             std::this_thread::yield();
         }
-        if (slots_[i].flying) return fail(i, Landing::Status::timeout);
-        return slots_[i].status == Landing::Status::done;
     }
-    bool fail(std::size_t i, Landing::Status status) {
-        slots_[i].flying = false;
-        slots_[i].status = status;
-        return false;
+    /// A transfer has ended: the second one of the copy begins, or the copy has ended.
+    void go_on(std::size_t i, bool ok) {
+        auto& slot = slots_[i];
+        slot.flying = false;
+        slot.status = ok ? Landing::Status::done : Landing::Status::error;
+        if (std::exchange(slot.half, false) && ok) transfer(i, kRead, slot.copy.destination);
+    }
+    static void fail(Slot& slot, Landing::Status status) {
+        slot.flying = slot.half = false;
+        slot.status = status;
     }
 
     // -- is it ours to overwrite?
@@ -244,7 +244,8 @@ class Nvme final : public Engine {
         auto command = blocks_of(kRead, at / block(), length / block());
         by_pages(command, 0, iova_ + offsetof(Shared, look), length);
         submit(command);
-        if (!settle(0, Clock::now() + kCopyLimit)) return false;
+        settle(0, Clock::now() + kCopyLimit);
+        if (slots_[0].status != Landing::Status::done) return false;
         if (std::ranges::all_of(seen, [](std::byte b) { return b == kUnread; })) return false;
         const auto full = std::ranges::find_if(seen, [](std::byte b) { return b != std::byte{0}; });
         if (full != seen.end())
