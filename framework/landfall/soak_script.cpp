@@ -133,11 +133,12 @@ Line SoakScript::map(std::size_t space, std::size_t slot) {
 
 std::vector<Line> SoakScript::next() {
     std::vector<Line> out;
-    const auto what = below(16);
+    const auto what = below(18);
     if (what < 6) move_group(out);
     else if (what < 12) remap(out);
     else if (what < 13) renew(out);
-    else if (what < 14) ask_amiss(out);
+    else if (what < 15) ask_amiss(out);
+    else if (what < 16) leave_and_return(out);
     else pump_elsewhere(out);
     if (below(4) == 0) out.push_back(line_of(Sleep{{below(kLongestRest)}}));
     return out;
@@ -204,6 +205,16 @@ void SoakScript::ask_amiss(std::vector<Line>& out) {
     }
     out.push_back(line_of(Map{name, kInterrupts, brick, {true, true}, false}));
     if (!used(space)) out.push_back(line_of(Unmap{name, IovaRange{kInterrupts, kPageSize}}));
+}
+
+// A device is detached for a moment. Where it has siblings the group stays where it is, and so does what holds for it.
+void SoakScript::leave_and_return(std::vector<Line>& out) {
+    const auto& group = groups_[below(groups_.size())];
+    const auto& device = group.devices[below(group.devices.size())];
+    out.push_back(line_of(Detach{device}));
+    if (group.devices.size() > 1)
+        out.push_back(line_of(Map{spaces_[group.on.space].name, kInterrupts, {kBrick, std::nullopt}, {true, true}, false}));
+    out.push_back(line_of(Attach{device, name(group.on), false}));
 }
 
 void SoakScript::pump_elsewhere(std::vector<Line>& out) {

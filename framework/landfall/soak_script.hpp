@@ -65,6 +65,7 @@ class SoakScript {
     void remap(std::vector<Line>& out);
     void renew(std::vector<Line>& out);
     void ask_amiss(std::vector<Line>& out);
+    void leave_and_return(std::vector<Line>& out);
     void pump_elsewhere(std::vector<Line>& out);
     void pump(std::vector<Line>& out, std::size_t group, std::size_t device);
 

@@ -57,7 +57,7 @@ TEST(SoakScript, EveryDeviceIsMovedAndPumpsAgain) {
 // What a soak has to do to meet the bugs planted in fixtures/kernels/mutants.
 TEST(SoakScript, DoesAllThatMayGoWrong) {
     const auto t = text(1, 2000);
-    for (const auto* words : {"replace a hwall", "replace b hg0y", "replace c hg0", "destroy h", "destroy g", "unmap g0x 0x800000+4K", "map g1y 0x801000 ", "hwpt hg1x5", " brick rw\n",
+    for (const auto* words : {"replace a hwall", "replace b hg0y", "replace c hg0", "destroy h", "detach b\n", "attach b ", "destroy g", "unmap g0x 0x800000+4K", "map g1y 0x801000 ", "hwpt hg1x5", " brick rw\n",
                               "ioas-copy g0x", "option g1y huge-pages off", "a w\n", "b rw\n", "+8K by 1K deep 4\n"})
         EXPECT_GT(count(t, words), 0U) << words;
 }

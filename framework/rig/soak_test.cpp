@@ -53,7 +53,8 @@ TEST(Soak, FindsAStaleTranslationAndStopsAtIt) {
 // What takes more than maps and replaces.
 TEST(Soak, FindsWhatIsWrongWithCopiesRefusalsAndPageTables) {
     for (const auto* fault : {"copy-from-start", "copy-keeps-permission", "replace-fails-halfway", "destroy-while-attached", "destroy-stays-busy",
-                              "destroy-ioas-in-use", "map-over-existing", "unmap-cuts-mapping"}) {
+                              "destroy-ioas-in-use", "map-over-existing", "unmap-cuts-mapping",
+                              "detach-blocks-siblings", "detach-empties-domain"}) {
         SCOPED_TRACE(fault);
         EXPECT_EQ(some("sim", {fault}, rounds(400), 50).violating, 1U);
     }
