@@ -1,6 +1,5 @@
 // Virtual functions in real guests: made for a session, named in faults, unmade after it.
 #include <fcntl.h>
-#include <sys/mman.h>
 
 #include <set>
 
@@ -17,18 +16,21 @@ using VirtualFunctionTest = GuestTest;
 
 constexpr const char* kEnter = "cd /sys/bus/pci/devices/0000:01:00.0\n";
 
-/// What a shell on the rig says to some lines.
-std::string answer(QemuRig& rig, const std::string& lines) {
-    const Fd out(memfd_create("answer", MFD_CLOEXEC));
+void type(QemuRig& rig, const std::string& lines) {
+    const Fd out(open("/dev/null", O_WRONLY | O_CLOEXEC));
     int ends[2];
-    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
     const Fd in(ends[0]);
     {
         const Fd typed(ends[1]);
-        EXPECT_EQ(write(typed.get(), lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
+        ASSERT_EQ(write(typed.get(), lines.data(), lines.size()), static_cast<ssize_t>(lines.size()));
     }
     EXPECT_EQ(rig.shell(in.get(), out.get()), 0);
-    return read_file("/proc/self/fd/" + std::to_string(out.get()));
+}
+
+/// A line of the kernel's log, by /dev/kmsg: what a shell has written to its terminal is thrown away if it ends too early.
+bool says(QemuRig& rig, const std::string& line) {
+    return comes_true([&] { return rig.console().find("] " + line + "\n") != std::string::npos; });
 }
 
 Scenario shipped(const char* name) { return Scenario::read((fixtures_dir() / "scenarios" / name).string()); }
@@ -77,26 +79,42 @@ TEST_F(VirtualFunctionTest, OfAnNvmeFaultByTheirOwnRequesterIds) {
 TEST_F(VirtualFunctionTest, AreUnmadeWithTheSession) {
     const auto rig = start_qemu_rig(load_rig("igb-vf-apart-vtd"), test_options());
     EXPECT_THAT(check_rig(*rig), IsEmpty());
-    EXPECT_THAT(answer(*rig, std::string(kEnter) +
-                                 "echo left $(cat sriov_numvfs) $(cat /sys/module/vfio_pci/parameters/enable_sriov) "
-                                 "$(ls -d ../0000:01:10.* | wc -l) $(readlink driver).\nexit\n"),
-                HasSubstr("left 0 N 0 .\r\n"));
+    type(*rig, std::string(kEnter) +
+                   "echo left $(cat sriov_numvfs) $(cat /sys/module/vfio_pci/parameters/enable_sriov) "
+                   "$(ls -d ../0000:01:10.* | wc -l) $(readlink driver). > /dev/kmsg\nexit\n");
+    EXPECT_TRUE(says(*rig, "left 0 N 0 .")) << rig->console();
+}
+
+// Whoever drives them is killed, and with it the open files: the keeper unmakes them.
+TEST_F(VirtualFunctionTest, AreUnmadeWhenTheLabIsKilled) {
+    const auto rig = start_qemu_rig(load_rig("igb-vf-apart-vtd"), test_options());
+    type(*rig, std::string(kEnter) +
+                   "mkfifo /tmp/steps\nsleep 60 > /tmp/steps &\n"
+                   "landfall exec --device a=0000:01:00.0/virtfn0 < /tmp/steps > /tmp/trace &\nLAB=$!\n"
+                   "for n in 1 2 3 4 5 6 7 8 9; do grep -q staging /tmp/trace || sleep 1; done\n"
+                   "echo made $(cat sriov_numvfs). > /dev/kmsg\nkill -9 $LAB\n"
+                   "for n in 1 2 3 4 5 6 7 8 9; do [ $(cat sriov_numvfs) = 0 ] || sleep 1; done\nsleep 1\n"
+                   "echo left $(cat sriov_numvfs) $(cat /sys/module/vfio_pci/parameters/enable_sriov) "
+                   "$(readlink driver). > /dev/kmsg\nexit\n");
+    EXPECT_TRUE(says(*rig, "made 1.")) << rig->console();
+    EXPECT_TRUE(says(*rig, "left 0 N .")) << rig->console();
 }
 
 TEST_F(VirtualFunctionTest, SomebodyElsesAreLeftAlone) {
     const auto rig = start_qemu_rig(load_rig("igb-vf-apart-vtd"), test_options());
-    EXPECT_THAT(answer(*rig, std::string(kEnter) +
-                                 "echo Y > /sys/module/vfio_pci/parameters/enable_sriov\necho vfio-pci > driver_override\n"
-                                 "echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\necho 1 > sriov_numvfs\n"
-                                 "echo made $(cat sriov_numvfs).\nexit\n"),
-                HasSubstr("made 1.\r\n"));
+    type(*rig, std::string(kEnter) +
+                   "echo Y > /sys/module/vfio_pci/parameters/enable_sriov\necho vfio-pci > driver_override\n"
+                   "echo 0000:01:00.0 > /sys/bus/pci/drivers_probe\necho 1 > sriov_numvfs\n"
+                   "echo made $(cat sriov_numvfs). > /dev/kmsg\nexit\n");
+    EXPECT_TRUE(says(*rig, "made 1.")) << rig->console();
     try {
         std::ignore = rig->session({});
         FAIL();
     } catch (const LabError& e) {
         EXPECT_THAT(e.what(), HasSubstr("0000:01:00.0 has 1 virtual functions already: expected none"));
     }
-    EXPECT_THAT(answer(*rig, std::string(kEnter) + "echo still $(cat sriov_numvfs).\nexit\n"), HasSubstr("still 1.\r\n"));
+    type(*rig, std::string(kEnter) + "echo still $(cat sriov_numvfs). > /dev/kmsg\nexit\n");
+    EXPECT_TRUE(says(*rig, "still 1.")) << rig->console();
 }
 
 }  // namespace
