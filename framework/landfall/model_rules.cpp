@@ -21,6 +21,10 @@ constexpr SpaceRules kContainer{.lasts = false,
                                 .cut = EINVAL,
                                 .conflict = EINVAL};
 
+// drivers/iommu/iommufd/vfio_compat.c: an IOAS, behind the calls of a container. Where UNMAP finds nothing it says so by the
+// bytes it removed.
+constexpr SpaceRules kCompat{.unmaps_nothing = true};
+
 constexpr IommuRules kPlain{""};
 constexpr std::array<IommuRules, 2> kIommus{{
     // x86 page tables have a bit for writable and none for readable (drivers/iommu/generic_pt/fmt/x86_64.h:216-236).
@@ -30,7 +34,7 @@ constexpr std::array<IommuRules, 2> kIommus{{
     {.label = "virtio", .early_tables_since = KernelRelease{6, 16}},
 }};
 
-constexpr std::array<KernelRules, 4> kRules{{
+constexpr std::array<KernelRules, 5> kRules{{
     // Linux as it is: one HWPT a group, and replace moves every member with its books
     // (drivers/iommu/iommufd/device.c:856-921).
     {.name = "iommufd", .space = kIoas},
@@ -49,6 +53,13 @@ constexpr std::array<KernelRules, 4> kRules{{
      .iommufd_calls = false,
      .busy_while_used = false,
      .space = kContainer},
+    // iommufd in their place: groups as there, address spaces as here. A member that is opened is attached
+    // (drivers/vfio/iommufd.c, vfio_iommufd_compat_attach_ioas()).
+    {.name = "compat",
+     .replaces = false,
+     .iommufd_calls = false,
+     .busy_while_used = false,
+     .space = kCompat},
 }};
 
 }  // namespace

@@ -312,6 +312,34 @@ constexpr Row kType1[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Containers, Type1, testing::ValuesIn(kType1), name_of_row);
 
+// ---- iommufds that stand for containers ---------------------------------------------------------------------
+
+class Compat : public Table {};
+TEST_P(Compat, Row) {
+    rig(kRig, "compat");
+    SCOPED_TRACE(GetParam().source);
+    run(GetParam().steps);
+}
+
+constexpr Row kCompat[] = {
+    {"AGroupIsInOneContainer", "drivers/vfio/group.c vfio_group_ioctl_set_container()",
+     "ioas one\nioas two\nattach a one # a:one b:one\nattach b two => EINVAL\nreplace a two => EINVAL\ndetach a # "
+     "b:-\nattach a two # b:two"},
+    {"MappingsStay", "drivers/iommu/iommufd/vfio_compat.c iommufd_vfio_compat_ioas_create()",
+     "buffer p 4K\nioas one bare\nmap one 0x200000 p rw\nattach a one\ndetach a\nattach a one\nmap one 0x200000 p rw => "
+     "EEXIST"},
+    {"UnmapIsThatOfAnIoas", "drivers/iommu/iommufd/vfio_compat.c iommufd_vfio_unmap_dma()",
+     "buffer p 8K\nioas one bare\nattach a one\nmap one 0x200000 p rw\nunmap one 0x400000+4K => ok 0x0\n"
+     "unmap one 0x200000+4K => ENOENT\nunmap one all => ok 0x2000\nunmap one 0x200000+4K => ok 0x0"},
+    {"ConflictsAreThoseOfAnIoas", "drivers/iommu/iommufd/io_pagetable.c:971-990",
+     "buffer p 4K\nioas one\nmap one 0xfee00000 p rw\nattach a one => EADDRINUSE # a:-"},
+    {"ItsFileCanAlwaysBeClosed", "drivers/vfio/group.c vfio_group_ioctl_set_container()",
+     "ioas one\nattach a one\ndestroy one # a:one\nattach b one => ENOENT"},
+    {"CallsOnlyIommufdHas", "drivers/iommu/iommufd/vfio_compat.c iommufd_vfio_ioctl()",
+     "ioas one\nattach a one\nhwpt h one a => ENOTTY\nallow one 0x1000+4K => ENOTTY"},
+};
+INSTANTIATE_TEST_SUITE_P(Containers, Compat, testing::ValuesIn(kCompat), name_of_row);
+
 // ---- a model by what the trace says -----------------------------------------------------------------------
 
 class ByTrace : public ModelTest {};

@@ -28,7 +28,7 @@ std::vector<RigFunction> chosen_functions(const RigFile& file, const std::vector
 
 std::optional<Api> api_named(const std::string& word, const std::string& option) {
     const auto api = parse_api(word);
-    if (!api && !word.empty()) throw TextError({option, 0, 0}, word, "iommufd or type1");
+    if (!api && !word.empty()) throw TextError({option, 0, 0}, word, "iommufd, type1 or compat");
     return api;
 }
 
@@ -39,7 +39,7 @@ std::string device_argument(const RigFunction& f) {
 }
 
 std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {
-    if (file.kind == RigFile::Kind::sim && options.api == Api::type1)
+    if (file.kind == RigFile::Kind::sim && options.api.value_or(Api::iommufd) != Api::iommufd)
         throw LabError(fmt::format("rig {} is simulated: it has iommufd and no containers", file.name));
     if (file.kind == RigFile::Kind::sim) return std::make_unique<SimRig>(file, options);
     if (!options.faults.empty())

@@ -119,7 +119,7 @@ class Rig {
 [[nodiscard]] std::vector<RigFunction> chosen_functions(const RigFile& file,
                                                         const std::vector<std::string>& names);
 
-/// "iommufd", "type1", or nothing. Throws TextError that names `option` for any other word.
+/// "iommufd", "type1", "compat", or nothing. Throws TextError that names `option` for any other word.
 [[nodiscard]] std::optional<Api> api_named(const std::string& word, const std::string& option);
 
 /// What the rig's address spaces are to be driven by; nullopt: exec decides by what its kernel has.

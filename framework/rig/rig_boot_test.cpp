@@ -47,6 +47,22 @@ TEST_F(RigBootTest, ContainersAreDrivenWhereThatIsAskedFor) {
     EXPECT_EQ(replace.verdict.reason, "VFIO containers have no replace");
 }
 
+// An IOAS answers, and a container is asked.
+TEST_F(RigBootTest, AnIommufdStandsForAContainerWhereThatIsAskedFor) {
+    auto options = test_options();
+    options.api = Api::compat;
+    const auto rig = start_rig(load_rig("edu-pair-vtd"), options);
+    EXPECT_THAT(check_rig(*rig), testing::IsEmpty());
+    const auto run = run_scenario(*rig, Scenario::parse("require feature compat\nbuffer p 8K\nioas one\nioas two\n"
+                                                        "map one 0x200000 p rw\nattach a one => ok\nattach b two => EINVAL\n"
+                                                        "dma b write 0x200000+64 => lands p\n"
+                                                        "unmap one 0x200000+4K => ENOENT\nunmap one 0x300000+4K => ok 0x0\n"
+                                                        "detach a => ok\nattach b one => ok\n"
+                                                        "dma a write 0x200000+64 => lands p\n",
+                                                        "<test>"));
+    EXPECT_EQ(run.verdict.kind, Verdict::Kind::pass) << summary(run.verdict) << "\n" << run.trace.print();
+}
+
 TEST_F(RigBootTest, AKernelAsDebianShipsItHasContainersAndNoIommufd) {
     auto options = test_options();
     options.kernel = "debian-6.1";

@@ -35,7 +35,7 @@ void read_api(const Yaml& top, RigFile& rig) {
     const auto api = top.find("api");
     if (!api) return;
     rig.api = parse_api(api->text());
-    if (!rig.api) api->fail("iommufd or type1");
+    if (!rig.api) api->fail("iommufd, type1 or compat");
 }
 
 void read_machine(const Yaml& top, RigFile& rig) {

@@ -185,7 +185,7 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
     EXPECT_EQ(error("kind: qemu", "kind: quemu"), "r.yaml:2:7: found 'quemu', expected qemu, local or sim");
     EXPECT_EQ(error("title: a rig", "title: [a, rig]"), "r.yaml:1:8: found 'a list', expected a text");
     EXPECT_EQ(error("kernel: \"6.12\"\n", ""), "r.yaml:1:1: expected a key 'kernel'");
-    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\napi: vfio"), "r.yaml:5:6: found 'vfio', expected iommufd or type1");
+    EXPECT_EQ(error("iommu: vtd", "iommu: vtd\napi: vfio"), "r.yaml:5:6: found 'vfio', expected iommufd, type1 or compat");
     EXPECT_EQ(error("iommu: vtd", "iommu: smmu"),
               "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio");
     EXPECT_EQ(error("iommu: vtd", "iommu: { model: smmu }"),

@@ -97,8 +97,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--rig-fault", action="append", default=[], metavar="NAME", help="what a simulated rig gets wrong"
                     " (landfall faults); may be given several times")
     group.addoption("--rig-boot", action="store_true", help="boot virtual rigs, though there may be snapshots; and make none")
-    group.addoption("--rig-api", default="", choices=["iommufd", "type1"], help="iommufd, or type1: VFIO containers [what"
-                    " the rig's file says, or its kernel has]")
+    group.addoption("--rig-api", default="", choices=["iommufd", "type1", "compat"], help="iommufd; type1: VFIO"
+                    " containers; compat: iommufds in their place [what the rig's file says, or its kernel has]")
     group.addoption("--rig-required", action="store_true", help="an absent rig is an error, not a skip")
     group.addoption("--landfall-output", metavar="DIR", type=Path, help="keep every trace and console in DIR")
 

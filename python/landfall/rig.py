@@ -18,7 +18,7 @@ class Rig(_core._RigHandle):
               boot: bool = False, api: str = "") -> Rig:
         """Starts the rig of that name, or of that file, and waits until it answers. Raises LabError.
 
-        It is restored from a snapshot if there is one, unless it shall `boot`. `api` is what its address spaces are driven by, "iommufd" or "type1"; else what its file says, or its kernel has. Of a simulated rig `seed` says which history it takes, `faults` what it gets wrong (fault_table()).
+        It is restored from a snapshot if there is one, unless it shall `boot`. `api` is what its address spaces are driven by, "iommufd", "type1" or "compat"; else what its file says, or its kernel has. Of a simulated rig `seed` says which history it takes, `faults` what it gets wrong (fault_table()).
         """
         return cls(name_or_path, kernel or "", kernel_args, seed, list(faults), boot, api, log)
 

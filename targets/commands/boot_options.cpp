@@ -19,7 +19,7 @@ void add_api_option(CLI::App& command, std::optional<Api>& api) {
     command.add_option_function<std::string>(
         "--api",
         [&api](const std::string& word) { api = api_named(word, "--api"); },
-        "iommufd, or type1: VFIO containers [iommufd where the kernel has it]");
+        "iommufd; type1: VFIO containers; compat: iommufds in their place [iommufd where the kernel has it, else type1]");
 }
 
 std::string boot_options_str(const RigOptions& boot) {

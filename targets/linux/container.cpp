@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/iommufd.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
 
@@ -67,9 +68,23 @@ Result<Fd> VfioGroup::device(const Bdf& bdf) const {
 
 // ---- containers -------------------------------------------------------------------------------------------
 
-Errno Container::open() {
-    fd_ = Fd(::open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
-    return fd_ ? Errno{} : Errno{errno};
+Errno Container::open(bool compat) {
+    compat_ = compat;
+    fd_ = Fd(::open(compat ? "/dev/iommu" : "/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
+    if (!fd_) return {errno};
+    return compat ? make_ioas() : Errno{};
+}
+
+// The first group would bring one; made beforehand, there is one that can be mapped before that (iommufd/vfio_compat.c).
+Errno Container::make_ioas() const {
+    iommu_ioas_alloc made{};
+    made.size = sizeof made;
+    if (const auto e = call(fd_, IOMMU_IOAS_ALLOC, &made); !e.ok()) return e;
+    iommu_vfio_ioas its{};
+    its.size = sizeof its;
+    its.ioas_id = made.out_ioas_id;
+    its.op = IOMMU_VFIO_IOAS_SET;
+    return call(fd_, IOMMU_VFIO_IOAS, &its);
 }
 
 void Container::close_file() {
@@ -112,11 +127,11 @@ Errno Container::map(Iova iova, const Memory& memory, Access access) {
     {
         const std::shared_lock lock(gate_);
         if (!fd_) return {ENOENT};
-        if (groups_ > 0) return map_now(iova, memory, access);
+        if (!idle()) return map_now(iova, memory, access);
     }
     const std::unique_lock alone(gate_);
     if (!fd_) return {ENOENT};
-    if (groups_ == 0 && held_.hold(iova, memory, access)) return {};
+    if (idle() && held_.hold(iova, memory, access)) return {};
     return map_now(iova, memory, access);
 }
 
@@ -135,11 +150,11 @@ Result<std::uint64_t> Container::unmap(const std::optional<IovaRange>& range) {
     {
         const std::shared_lock lock(gate_);
         if (!fd_) return {{ENOENT}, 0};
-        if (groups_ > 0 && !held_.meets(range)) return unmap_now(range);
+        if (!idle() && !held_.meets(range)) return unmap_now(range);
     }
     const std::unique_lock alone(gate_);
     if (!fd_) return {{ENOENT}, 0};
-    if (groups_ == 0) {
+    if (idle()) {
         if (const auto bytes = held_.drop(range)) return {{}, *bytes};
         return unmap_now(range);
     }

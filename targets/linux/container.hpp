@@ -1,4 +1,4 @@
-// One VFIO container (/dev/vfio/vfio) as an address space, and the files of groups that join it
+// One VFIO container (/dev/vfio/vfio, or an iommufd that stands for one) as an address space, and the files of groups that join it
 // (include/uapi/linux/vfio.h). Every answer is the kernel's errno but where HeldMaps holds something back.
 #pragma once
 
@@ -32,7 +32,7 @@ class VfioGroup {
 
 class Container {
   public:
-    [[nodiscard]] Errno open();
+    [[nodiscard]] Errno open(bool compat);
     /// Groups that are in it stay, and keep what they have.
     void close_file();
     [[nodiscard]] bool is_open() const;
@@ -46,13 +46,17 @@ class Container {
     [[nodiscard]] Result<std::vector<IovaRange>> ranges() const;
 
   private:
+    /// It has no IOMMU. An iommufd takes mappings whether a group is in it or not.
+    [[nodiscard]] bool idle() const { return groups_ == 0 && !compat_; }
+    [[nodiscard]] Errno make_ioas() const;
     [[nodiscard]] Errno equip();
     [[nodiscard]] Errno map_now(Iova iova, const Memory& memory, Access access) const;
     [[nodiscard]] Result<std::uint64_t> unmap_now(const std::optional<IovaRange>& range) const;
 
     mutable std::shared_mutex gate_;  ///< held while groups come and go, or while there is none; shared by other calls
     Fd fd_;
-    unsigned groups_ = 0;  ///< in it; without one it has no IOMMU
+    bool compat_ = false;  ///< it is an iommufd
+    unsigned groups_ = 0;  ///< in it
     HeldMaps held_;
 };
 

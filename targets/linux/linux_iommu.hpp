@@ -43,9 +43,9 @@ class LinuxIommu : public Iommu {
 
 /// Devices by their own files, address spaces of one iommufd. Throws LabError if the kernel offers no such thing.
 [[nodiscard]] std::unique_ptr<LinuxIommu> make_iommufd(std::vector<NamedDevice> devices);
-/// Devices by their group's file, address spaces that are VFIO containers (type1, version 2). Throws LabError if the kernel
-/// offers no such thing.
-[[nodiscard]] std::unique_ptr<LinuxIommu> make_type1(std::vector<NamedDevice> devices);
+/// Devices by their group's file, address spaces that are VFIO containers (type1, version 2), VFIO's own or, where `compat`,
+/// iommufds that stand for them. Throws LabError if the kernel offers no such thing.
+[[nodiscard]] std::unique_ptr<LinuxIommu> make_containers(std::vector<NamedDevice> devices, bool compat);
 
 /// iommufd where the kernel has it, else containers. Throws LabError if it has neither.
 [[nodiscard]] Api available_api();

@@ -103,7 +103,7 @@ LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> ap
         devices_[i].group = fact.group;
         devices_[i].engine = fact.engine;
     }
-    iommu_ = api_ == Api::iommufd ? make_iommufd(devices_) : make_type1(devices_);
+    iommu_ = api_ == Api::iommufd ? make_iommufd(devices_) : make_containers(devices_, api_ == Api::compat);
 }
 
 std::vector<Fact> LinuxTarget::facts() {

@@ -1,4 +1,4 @@
-// The type1 back end: VFIO groups and containers. A group is in one container or in none, and a device can be reached only
+// The back end of VFIO groups and containers (type1), or iommufds in their place (compat). A group is in one container or in none, and a device can be reached only
 // while its group is in one: files of devices come from a group that has a container with an IOMMU, and a group can leave
 // only when they are all closed again (drivers/vfio/group.c, drivers/vfio/container.c). So a group comes and goes with its
 // devices: its first attach gives them out, its last detach takes them back, and both reset them.
@@ -32,9 +32,9 @@ std::string no_call_for(const Step& step) {
     return std::holds_alternative<Option>(step) ? "option" : "";
 }
 
-class Type1 final : public LinuxIommu {
+class Containers final : public LinuxIommu {
   public:
-    explicit Type1(std::vector<NamedDevice> named) {
+    Containers(std::vector<NamedDevice> named, bool compat) : compat_(compat) {
         for (auto& d : named) {
             auto& group = groups_.try_emplace(d.group, d.group).first->second;
             devices_.push_back(std::make_unique<Device>(std::move(d), group));
@@ -46,7 +46,7 @@ class Type1 final : public LinuxIommu {
         auto what = no_call_for(step);
         return what.empty() ? what : "VFIO containers have no " + what;
     }
-    std::vector<std::string> features(const std::string&) override { return {}; }
+    std::vector<std::string> features(const std::string&) override { return {"containers"}; }
     std::unique_ptr<Engine> engine(DeviceId id, const EngineEntry& kind, StagingSlice staging) override {
         auto& d = at(id);
         if (!d.open) return nullptr;
@@ -100,6 +100,7 @@ class Type1 final : public LinuxIommu {
     [[nodiscard]] static Errno detach(Device& d);
     [[nodiscard]] static Errno reset(Device& d);
 
+    const bool compat_;
     std::shared_mutex objects_;  ///< of `containers_`
     std::vector<std::unique_ptr<Container>> containers_;  ///< by id; whose file is closed may still have groups
     std::mutex moves_;  ///< of everything below but Device::vfio: groups come and go one at a time
@@ -107,7 +108,7 @@ class Type1 final : public LinuxIommu {
     std::vector<std::unique_ptr<Device>> devices_;  ///< last: closed before their groups
 };
 
-Container* Type1::find(ObjectId id) {
+Container* Containers::find(ObjectId id) {
     const std::shared_lock lock(objects_);
     if (id.value >= containers_.size() || !containers_[id.value]->is_open()) return nullptr;
     return containers_[id.value].get();
@@ -115,7 +116,7 @@ Container* Type1::find(ObjectId id) {
 
 // ---- devices ----------------------------------------------------------------------------------------------
 
-Errno Type1::give_out(Device& d) {
+Errno Containers::give_out(Device& d) {
     auto file = d.group.file.device(d.named.bdf);
     if (!file.ok()) return file.error;
     const std::unique_lock alone(d.gate);
@@ -124,19 +125,19 @@ Errno Type1::give_out(Device& d) {
     return e;
 }
 
-Errno Type1::take_back(Device& d) {
+Errno Containers::take_back(Device& d) {
     d.presence.end();
     const std::unique_lock alone(d.gate);
     return d.vfio.is_open() ? d.vfio.let_go() : Errno{};
 }
 
-Errno Type1::reset(Device& d) {
+Errno Containers::reset(Device& d) {
     const std::shared_lock lock(d.gate);
     if (d.vfio.is_open()) return d.vfio.reset();
     return d.group.file.device(d.named.bdf).error;  // why it cannot be reached: the group is in no container
 }
 
-Errno Type1::open(DeviceId id) {
+Errno Containers::open(DeviceId id) {
     const std::lock_guard lock(moves_);
     auto& d = at(id);
     if (d.open) return {EINVAL};
@@ -149,7 +150,7 @@ Errno Type1::open(DeviceId id) {
     return {};
 }
 
-Errno Type1::close(DeviceId id) {
+Errno Containers::close(DeviceId id) {
     const std::lock_guard lock(moves_);
     auto& d = at(id);
     if (!d.open) return {EBADF};
@@ -164,21 +165,21 @@ Errno Type1::close(DeviceId id) {
     return e;
 }
 
-Errno Type1::reset(DeviceId id) {
+Errno Containers::reset(DeviceId id) {
     const std::lock_guard lock(moves_);
     return at(id).open ? reset(at(id)) : Errno{EBADF};
 }
 
 // ---- groups -----------------------------------------------------------------------------------------------
 
-Errno Type1::give_out(Group& g) {
+Errno Containers::give_out(Group& g) {
     for (auto* d : g.members)
         if (d->open)
             if (const auto e = give_out(*d); !e.ok()) return e;
     return {};
 }
 
-Errno Type1::leave(Group& g) {
+Errno Containers::leave(Group& g) {
     auto e = Errno{};
     for (auto* d : g.members)
         if (const auto kept = take_back(*d); !kept.ok()) e = kept;
@@ -188,7 +189,7 @@ Errno Type1::leave(Group& g) {
 }
 
 // For a group that is in a container the kernel has no second one; a further member is in it already, by the group.
-Errno Type1::attach(DeviceId id, ObjectId domain) {
+Errno Containers::attach(DeviceId id, ObjectId domain) {
     const std::lock_guard lock(moves_);
     auto& d = at(id);
     if (!d.open) return {EBADF};
@@ -207,46 +208,46 @@ Errno Type1::attach(DeviceId id, ObjectId domain) {
     return {};
 }
 
-Errno Type1::detach(DeviceId id) {
+Errno Containers::detach(DeviceId id) {
     const std::lock_guard lock(moves_);
     return at(id).open ? detach(at(id)) : Errno{EBADF};
 }
 
-Errno Type1::detach(Device& d) {
+Errno Containers::detach(Device& d) {
     if (!std::exchange(d.attached, false)) return {};
     return std::ranges::none_of(d.group.members, &Device::attached) ? leave(d.group) : Errno{};
 }
 
 // ---- containers -------------------------------------------------------------------------------------------
 
-Result<ObjectId> Type1::ioas_alloc() {
+Result<ObjectId> Containers::ioas_alloc() {
     auto made = std::make_unique<Container>();
-    if (const auto e = made->open(); !e.ok()) return {e, {}};
+    if (const auto e = made->open(compat_); !e.ok()) return {e, {}};
     const std::unique_lock lock(objects_);
     containers_.push_back(std::move(made));
     return {{}, {static_cast<std::uint32_t>(containers_.size() - 1)}};
 }
 
-Errno Type1::destroy(ObjectId id) {
+Errno Containers::destroy(ObjectId id) {
     auto* container = find(id);
     if (container == nullptr) return {ENOENT};
     container->close_file();
     return {};
 }
 
-Result<Iova> Type1::map(ObjectId id, std::optional<Iova> iova, Memory memory, Access access) {
+Result<Iova> Containers::map(ObjectId id, std::optional<Iova> iova, Memory memory, Access access) {
     if (!iova || memory.file >= 0) return {{ENOTTY}, {}};
     auto* container = find(id);
     return {container == nullptr ? Errno{ENOENT} : container->map(*iova, memory, access), *iova};
 }
 
-Result<std::uint64_t> Type1::unmap(ObjectId id, std::optional<IovaRange> range) {
+Result<std::uint64_t> Containers::unmap(ObjectId id, std::optional<IovaRange> range) {
     auto* container = find(id);
     if (container == nullptr) return {{ENOENT}, 0};
     return container->unmap(range);
 }
 
-Result<std::vector<IovaRange>> Type1::ranges(ObjectId id) {
+Result<std::vector<IovaRange>> Containers::ranges(ObjectId id) {
     auto* container = find(id);
     if (container == nullptr) return {{ENOENT}, {}};
     return container->ranges();
@@ -254,13 +255,15 @@ Result<std::vector<IovaRange>> Type1::ranges(ObjectId id) {
 
 }  // namespace
 
-std::unique_ptr<LinuxIommu> make_type1(std::vector<NamedDevice> devices) {
-    if (::access("/dev/vfio/vfio", R_OK | W_OK) != 0)
-        throw LabError("cannot open /dev/vfio/vfio: " + Errno{errno}.str(),
-                       "needs root and a kernel with CONFIG_VFIO_CONTAINER and CONFIG_VFIO_IOMMU_TYPE1");
+std::unique_ptr<LinuxIommu> make_containers(std::vector<NamedDevice> devices, bool compat) {
+    const std::string file = compat ? "/dev/iommu" : "/dev/vfio/vfio";
+    if (::access(file.c_str(), R_OK | W_OK) != 0)
+        throw LabError("cannot open " + file + ": " + Errno{errno}.str(),
+                       compat ? "needs root and a kernel with CONFIG_IOMMUFD and CONFIG_VFIO_GROUP"
+                              : "needs root and a kernel with CONFIG_VFIO_CONTAINER and CONFIG_VFIO_IOMMU_TYPE1");
     for (const auto& d : devices)
         if (d.virtual_of) throw LabError(d.label() + " is driven by way of iommufd only", "--api iommufd");
-    return std::make_unique<Type1>(std::move(devices));
+    return std::make_unique<Containers>(std::move(devices), compat);
 }
 
 Api available_api() {
