@@ -39,9 +39,11 @@ LabError not_kept(const fs::path& file, const std::string& why) {
 /// that somebody is at work on it: it ends with the process.
 class Part {
   public:
-    explicit Part(const fs::path& target) : target_(target), name_(target.string() + kPart + "XXXXXX") {
-        file_ = Fd(mkostemp(name_.data(), O_CLOEXEC));
-        if (!file_ || flock(file_.get(), LOCK_EX | LOCK_NB) != 0) throw not_kept(name_, std::strerror(errno));
+    explicit Part(const fs::path& target) : target_(target) {
+        // Before it is locked, who clears away may take it for abandoned.
+        for (int tries = 0; tries < 100; ++tries)
+            if (make()) return;
+        throw not_kept(name_, "it was cleared away again and again");
     }
     Part(const Part&) = delete;
     Part& operator=(const Part&) = delete;
@@ -58,6 +60,16 @@ class Part {
     }
 
   private:
+    /// Locked, and still there.
+    bool make() {
+        name_ = target_.string() + kPart + "XXXXXX";
+        file_ = Fd(mkostemp(name_.data(), O_CLOEXEC));
+        if (!file_) throw not_kept(name_, std::strerror(errno));
+        struct stat named {}, own {};
+        return flock(file_.get(), LOCK_EX | LOCK_NB) == 0 && fstat(file_.get(), &own) == 0 &&
+               stat(name_.c_str(), &named) == 0 && named.st_ino == own.st_ino;
+    }
+
     fs::path target_;
     std::string name_;
     Fd file_;
@@ -65,10 +77,11 @@ class Part {
 
 bool is_part(const fs::path& path) { return path.filename().string().find(kPart) != std::string::npos; }
 
-/// Left by somebody who was killed.
-bool abandoned(const fs::path& part) {
+/// If it was left by somebody who was killed. The lock is held until it is gone, so whoever locks it then sees that it is.
+void clear_away(const fs::path& part) {
     const Fd file(open(part.c_str(), O_RDONLY | O_CLOEXEC));
-    return file && flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+    std::error_code ignored;
+    if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0) fs::remove(part, ignored);
 }
 
 struct Entry {
@@ -83,7 +96,7 @@ std::vector<Entry> entries(const fs::path& directory) {
     std::error_code ignored;
     for (const auto& e : fs::directory_iterator(directory, ignored)) {
         if (is_part(e.path())) {
-            if (abandoned(e.path())) fs::remove(e.path(), ignored);
+            clear_away(e.path());
         } else if (e.path().extension() == kFit) {
             if (!fs::exists(fs::path(e.path()).replace_extension(), ignored)) fs::remove(e.path(), ignored);
         } else {

@@ -195,16 +195,16 @@ TEST_F(SnapshotTest, AKilledKeeperMisleadsNobody) {
 }
 
 TEST_F(SnapshotTest, TwoAtOnceDoNotHarmEachOther) {
-    const auto state = machine("registers", 500);
+    const auto state = machine("registers", 5);
     snapshot_.keep(state);
     std::vector<pid_t> children;
     for (int n = 0; n < 2; ++n) {
         children.push_back(fork());
         if (children.back() != 0) continue;
-        for (int i = 0; i < 20; ++i) snapshot_.keep(state);
+        for (int i = 0; i < 200; ++i) snapshot_.keep(state);
         _exit(0);
     }
-    for (int i = 0; i < 20; ++i) EXPECT_TRUE(snapshot_.load(kBytes));
+    for (int i = 0; i < 200; ++i) EXPECT_TRUE(snapshot_.load(kBytes));
     for (const pid_t child : children) {
         int status = -1;
         ASSERT_EQ(waitpid(child, &status, 0), child);
