@@ -77,6 +77,8 @@ class Generator {
         return std::ranges::find(options_.features, feature) != options_.features.end();
     }
 
+    [[nodiscard]] bool containers() const { return has("type1"); }
+
     // ---- picking
     template <class List, class Good>
     auto* some(List& list, Good good) {
@@ -208,7 +210,7 @@ class Generator {
     }
     std::optional<Iova> place() {
         switch (weighted({20, 2, 1, 1})) {
-            case 1: return std::nullopt;
+            case 1: return containers() ? spot() : std::optional<Iova>();
             case 2: return spot() + 64;
             case 3: return kInterruptWindow.start + kPageSize * below(3);
             default: return spot();
@@ -228,6 +230,7 @@ class Generator {
         if (!space->areas.empty() && mostly(3)) probe(one_of(space->areas).range);
     }
     void copy() {
+        if (containers()) return map_and_look();
         auto *from = living(), *to = living();
         if (from == nullptr) return;
         IovaRange range{spot(), kPageSize * (1 + below(2))};
@@ -269,7 +272,15 @@ class Generator {
     }
 
     // ---- attach, replace, detach
-    void attach(Device& d, const Domain& to) { draft_.add(Attach{d.name, to.name, !d.domain.empty()}); }
+    void attach(Device& d, const Domain& to) {
+        if (containers() && d.domain != to.name && draft_.lane == 0 && mostly(4)) leave(d.group);
+        draft_.add(Attach{d.name, to.name, !d.domain.empty() && !containers()});
+    }
+    /// A group must have left its container before it can join another.
+    void leave(std::size_t group) {
+        for (auto& d : draft_.devices)
+            if (d.group == group && !d.domain.empty()) draft_.add(Detach{d.name});
+    }
     /// What a look after the move is worth: something the new domain maps, or the old one did.
     void look_at(const Domain& to) {
         const auto& areas = draft_.spaces[to.space].areas;
@@ -343,6 +354,7 @@ class Generator {
         auto* space = living();
         if (space == nullptr) return;
         const auto at = spot();
+        if (containers()) return draft_.add(Ranges{space->name});
         switch (weighted({4, 2, 2, 1, 1})) {
             case 1: draft_.add(Option{space->name, below(2) == 1}); break;
             case 2: draft_.add(Allow{space->name, {{at, kPageSize * (1 + below(8))}}}); break;

@@ -13,7 +13,7 @@ namespace landfall {
 
 struct GenerateOptions {
     std::vector<std::vector<std::string>> groups{{"a", "b"}, {"c"}};  ///< devices, group by group
-    /// What the rig has; the rest is not used.
+    /// What the rig has; the rest is not used. "type1": only what VFIO containers can be asked.
     std::vector<std::string> features{"hwpt", "map-file", "huge-buffers", "reset", "witness"};
     std::size_t most_steps = 40;                 ///< about; the objects a scenario begins with come on top
     bool lanes = true;                           ///< blocks of steps that run side by side

@@ -81,6 +81,29 @@ TEST(Generate, LeavesOutWhatTheRigLacks) {
     }
 }
 
+TEST(Generate, AsksOfContainersWhatTheyCanBeAsked) {
+    GenerateOptions options;
+    options.features = {"reset", "type1"};
+    std::size_t detaches = 0;
+    for (std::uint64_t seed = 0; seed < 500; ++seed) {
+        Random random(seed);
+        const auto scenario = generate(random, options);
+        ASSERT_NO_FATAL_FAILURE(expect_scenario(scenario));
+        for (const auto& line : scenario.lines) {
+            const auto& step = *line.step();
+            EXPECT_FALSE(std::holds_alternative<Hwpt>(step) || std::holds_alternative<IoasCopy>(step) ||
+                         std::holds_alternative<Allow>(step) || std::holds_alternative<Option>(step))
+                << print(line);
+            const auto* m = std::get_if<Map>(&step);
+            EXPECT_FALSE(m != nullptr && (m->file || !m->iova)) << print(line);
+            const auto* a = std::get_if<Attach>(&step);
+            EXPECT_FALSE(a != nullptr && a->replace) << print(line);
+            detaches += std::holds_alternative<Detach>(step) ? 1 : 0;
+        }
+    }
+    EXPECT_GT(detaches, 500U) << "groups hardly leave the container they are in, so they stay there";
+}
+
 TEST(Generate, CopiesAloneWhereBytesCopiedOnWouldMislead) {
     GenerateOptions options;
     options.copies_beside = false;

@@ -77,6 +77,9 @@ class Fuzzer {
             const auto has = player->features();
             std::erase_if(generate_.features,
                           [&](const auto& f) { return std::ranges::find(has, f) == has.end(); });
+            // Not something more, but less.
+            if (const auto type1 = std::string(api_str(Api::type1)); std::ranges::find(has, type1) != has.end())
+                generate_.features.push_back(type1);
         }
     }
 
