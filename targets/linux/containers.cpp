@@ -1,7 +1,8 @@
-// The back end of VFIO groups and containers (type1), or iommufds in their place (compat). A group is in one container or in none, and a device can be reached only
-// while its group is in one: files of devices come from a group that has a container with an IOMMU, and a group can leave
-// only when they are all closed again (drivers/vfio/group.c, drivers/vfio/container.c). So a group comes and goes with its
-// devices: its first attach gives them out, its last detach takes them back, and both reset them.
+// The back end of VFIO groups and containers (type1), or iommufds in their place (compat). A group is in one container or in
+// none, and a device can be reached only while its group is in one: files of devices come from a group that has a container
+// with an IOMMU, and a group can leave only when they are all closed again (drivers/vfio/group.c, drivers/vfio/container.c).
+// So a group comes and goes with its devices: its first attach gives them out, its last detach takes them back, and both
+// reset them.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ class Containers final : public LinuxIommu {
         auto& d = at(id);
         if (!d.open) return nullptr;
         return std::make_unique<ContainedEngine>(d.presence, [&d, &kind, staging] {
-            return kind.make({Registers(d.vfio.bar0()), [&d] { return reset(d); }, d.named.label(), d.named.scratch},
+            return kind.make({Registers(d.vfio.bar0()), [&d] { return reset_function(d); }, d.named.label(), d.named.scratch},
                              staging);
         });
     }
@@ -98,7 +99,7 @@ class Containers final : public LinuxIommu {
     [[nodiscard]] static Errno give_out(Group& g);
     [[nodiscard]] static Errno leave(Group& g);
     [[nodiscard]] static Errno detach(Device& d);
-    [[nodiscard]] static Errno reset(Device& d);
+    [[nodiscard]] static Errno reset_function(Device& d);
 
     const bool compat_;
     std::shared_mutex objects_;  ///< of `containers_`
@@ -131,10 +132,10 @@ Errno Containers::take_back(Device& d) {
     return d.vfio.is_open() ? d.vfio.let_go() : Errno{};
 }
 
-Errno Containers::reset(Device& d) {
+// Of an engine, at any time. A device that is away is not even asked for: whoever holds its file keeps its group from leaving.
+Errno Containers::reset_function(Device& d) {
     const std::shared_lock lock(d.gate);
-    if (d.vfio.is_open()) return d.vfio.reset();
-    return d.group.file.device(d.named.bdf).error;  // why it cannot be reached: the group is in no container
+    return d.vfio.is_open() ? d.vfio.reset() : Errno{ENODEV};
 }
 
 Errno Containers::open(DeviceId id) {
@@ -167,7 +168,10 @@ Errno Containers::close(DeviceId id) {
 
 Errno Containers::reset(DeviceId id) {
     const std::lock_guard lock(moves_);
-    return at(id).open ? reset(at(id)) : Errno{EBADF};
+    auto& d = at(id);
+    if (!d.open) return {EBADF};
+    if (d.group.container != nullptr) return reset_function(d);
+    return d.group.file.device(d.named.bdf).error;  // why it cannot be reached
 }
 
 // ---- groups -----------------------------------------------------------------------------------------------
