@@ -56,40 +56,30 @@ std::vector<std::string> group_problems(const RigFile& file, const Facts& facts)
     return out;
 }
 
-// The devices of a rig against its IOMMU: all on one address space, and those that look see it at the same time.
+// The devices of a rig against its IOMMU, one after the other.
 class Probe {
   public:
     Probe(Session& session, const Facts& facts) : session_(session), facts_(facts) {}
 
-    /// What is wrong with those whose DMA is neither translated nor blocked.
-    [[nodiscard]] std::vector<std::string> problems(const std::vector<DeviceFact>& devices) {
-        if (auto refused = control(fmt::format("ioas {}", kSpace)); !refused.empty()) return {refused};
-        std::vector<std::string> out;
-        std::vector<DeviceFact> attached;
-        for (const auto& d : devices) {
-            auto refused = control(fmt::format("attach {} {}", d.name, kSpace));
-            if (refused.empty()) attached.push_back(d);
-            else out.push_back(std::move(refused));
-        }
-        const auto seeing = see_beacon(attached);
-        for (const auto& d : attached)
-            if (!seeing.contains(d.name) && !blocked(d))
-                out.push_back(fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", d.name, d.bdf.str()));
-        for (const auto& d : attached)
-            if (auto refused = control("detach " + d.name); !refused.empty()) out.push_back(std::move(refused));
-        return out;
+    /// Empty if the DMA of `device` is translated or blocked.
+    [[nodiscard]] std::string problem(const DeviceFact& device) {
+        const std::string ioas = "check-" + device.name;
+        if (auto refused = control("ioas " + ioas); !refused.empty()) return refused;
+        if (auto refused = control(fmt::format("attach {} {}", device.name, ioas)); !refused.empty())
+            return refused;
+        const bool stopped = sees_beacon(device, ioas) || blocked(device);
+        if (auto refused = control("detach " + device.name); !refused.empty()) return refused;
+        if (stopped) return {};
+        return fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", device.name,
+                           device.bdf.str());
     }
 
   private:
-    static constexpr const char* kSpace = "check";
-    static constexpr std::size_t kLanes = 16;  ///< of a block
-
-    void take(const Line& line) {
-        const auto* fault = line.event() == nullptr ? nullptr : std::get_if<FaultEvent>(line.event());
-        if (fault != nullptr) faulted_.insert(fault->requester);
-    }
     Line run(const std::string& text) {
-        return session_.step(parse_line(text, "<rig check>", 1), [this](const Line& line) { take(line); });
+        return session_.step(parse_line(text, "<rig check>", 1), [this](const Line& line) {
+            const auto* fault = line.event() == nullptr ? nullptr : std::get_if<FaultEvent>(line.event());
+            if (fault != nullptr) faulted_.insert(fault->requester);
+        });
     }
     /// What is wrong if the step did not simply succeed.
     std::string control(const std::string& text) {
@@ -98,20 +88,10 @@ class Probe {
         if (answer != nullptr && answer->error.ok()) return {};
         return fmt::format("'{}' => {}", text, print(*line.observed));
     }
-    /// Which of them do: in lanes, as some devices take half a second before their first DMA.
-    std::set<std::string> see_beacon(const std::vector<DeviceFact>& devices) {
-        std::set<std::string> out;
-        for (std::size_t first = 0; first < devices.size(); first += kLanes) {
-            std::vector<Line> views;
-            for (auto i = first; i < std::min(first + kLanes, devices.size()); ++i)
-                views.push_back(parse_line(fmt::format("lane {}: view {}", i - first + 1, devices[i].name), "<rig check>", 1));
-            session_.run(views, [&](const Line& line) {
-                take(line);
-                const auto* sighting = line.observed ? std::get_if<Sighting>(&*line.observed) : nullptr;
-                if (sighting != nullptr && sighting->ioas == kSpace) out.insert(std::get<View>(*line.step()).device);
-            });
-        }
-        return out;
+    bool sees_beacon(const DeviceFact& device, const std::string& ioas) {
+        const Line line = run("view " + device.name);
+        const auto* sighting = std::get_if<Sighting>(&*line.observed);
+        return sighting != nullptr && sighting->ioas == ioas;
     }
     /// A device that does not get through is in order when the IOMMU says that it stopped it: Linux 7.3 so
     /// treats what is behind a PCIe-to-PCI bridge in scalable mode, a finding about the kernel and not about
@@ -143,9 +123,11 @@ std::vector<std::string> check_rig(Rig& rig) {
             throw LabError(fmt::format("the rig does not tell of device {}", f.name));
     }
     std::vector<std::string> out = group_problems(rig.file(), facts);
-    std::vector<DeviceFact> devices;
-    for (const RigFunction& f : rig.file().functions) devices.push_back(facts.devices.at(f.name));
-    for (auto& problem : Probe(*session, facts).problems(devices)) out.push_back(std::move(problem));
+    Probe probe(*session, facts);
+    for (const RigFunction& f : rig.file().functions) {
+        std::string problem = probe.problem(facts.devices.at(f.name));
+        if (!problem.empty()) out.push_back(std::move(problem));
+    }
     session->finish({});
     if (out.empty()) rig.found_fit();
     return out;
