@@ -63,8 +63,11 @@ std::vector<ConfigSymbol> unmet_symbols(const std::vector<ConfigSymbol>& wanted,
     each_line(config, [&](std::string_view line, unsigned) {
         if (auto found = assignment(line)) granted[found->name] = found->value;
     });
+    std::map<std::string, unsigned> askers;
+    for (const ConfigSymbol& symbol : wanted) ++askers[symbol.name];
     std::vector<ConfigSymbol> out;
     for (const ConfigSymbol& symbol : wanted) {
+        if (--askers[symbol.name] > 0) continue;
         const auto found = granted.find(symbol.name);
         if ((found == granted.end() ? "n" : found->second) != symbol.value) out.push_back(symbol);
     }

@@ -19,7 +19,8 @@ struct ConfigSymbol {
 [[nodiscard]] std::vector<ConfigSymbol> parse_fragment(std::string_view text, const std::string& file);
 
 /// Those of `wanted` the finished .config does not grant. Kconfig drops without a word what depends on
-/// something absent and what this kernel does not know, so a build is only believed after this.
+/// something absent and what this kernel does not know, so a build is only believed after this. Of one that is asked for by
+/// several fragments the last decides, here as there.
 [[nodiscard]] std::vector<ConfigSymbol> unmet_symbols(const std::vector<ConfigSymbol>& wanted,
                                                       std::string_view config);
 

@@ -65,5 +65,12 @@ TEST(KernelConfig, AbsentMeansNotSet) {
     EXPECT_THAT(unmet_symbols(parse_fragment("# CONFIG_OFF is not set\n", "f"), "CONFIG_A=y\n"), IsEmpty());
 }
 
+TEST(KernelConfig, OfSeveralFragmentsTheLastDecides) {
+    auto wanted = parse_fragment("CONFIG_PVH=y\nCONFIG_SMP=y\n", "lab");
+    for (auto& s : parse_fragment("# CONFIG_PVH is not set\n", "debug")) wanted.push_back(s);
+    EXPECT_THAT(unmet_symbols(wanted, "CONFIG_SMP=y\n# CONFIG_PVH is not set\n"), IsEmpty());
+    EXPECT_THAT(names(unmet_symbols(wanted, "CONFIG_PVH=y\n")), ElementsAre("SMP=y", "PVH=n"));
+}
+
 }  // namespace
 }  // namespace landfall
