@@ -7,14 +7,15 @@
 
 namespace landfall {
 
+// One that is not fit is not kept, or it would be handed out to who asks again.
 Rig& RigKeeper::get() {
     if (rig_) return *rig_;
-    rig_ = start_rig(file_, options_);
-    if (rig_->known_fit()) return *rig_;
-    const auto problems = check_rig(*rig_);
+    auto rig = start_rig(file_, options_);
+    const auto problems = rig->known_fit() ? std::vector<std::string>() : check_rig(*rig);
     if (!problems.empty())
         throw LabError(fmt::format("rig {} is not fit: {}", file_.name, fmt::join(problems, "; ")),
                        "landfall rig check " + file_.name);
+    rig_ = std::move(rig);
     return *rig_;
 }
 
