@@ -23,7 +23,8 @@ class FakeTarget final : public Target, private Iommu {
     std::atomic<bool> refused{false};
     std::atomic<std::uint64_t> copies{0};  ///< started
     std::uint32_t in_flight = 1;           ///< copies the engine can have under way
-    std::uint64_t fails = 0;               ///< the one of all copies that ends with an error, from 1
+    std::uint64_t fails = 0;               ///< the one of all copies that ends with an error, from 1 ...
+    bool stays_failed = false;             ///< ... and all that follow it until a reset
     std::atomic<std::uint64_t> most_flying{0};
     std::vector<Nanoseconds> resets;
     std::byte* astray = nullptr;  ///< a page that what is not mapped leads to, instead of a fault
@@ -66,6 +67,7 @@ class FakeTarget final : public Target, private Iommu {
             }
             target_.resets.push_back(target_.now());
             flying_ = 0;
+            failed_ = false;
             return known_ = true;
         }
         void start(const CopyRequest& c) override {
@@ -82,7 +84,8 @@ class FakeTarget final : public Target, private Iommu {
             }
         }
         Landing::Status wait(std::chrono::milliseconds) override {
-            if (--flying_, ++waited_ == target_.fails) return Landing::Status::error;
+            if (--flying_, ++waited_ == target_.fails) failed_ = true;
+            if (waited_ == target_.fails || (failed_ && target_.stays_failed)) return Landing::Status::error;
             return target_.engine_dies ? Landing::Status::timeout : Landing::Status::done;
         }
 
@@ -91,6 +94,7 @@ class FakeTarget final : public Target, private Iommu {
         bool known_ = false;
         std::uint32_t flying_ = 0;
         std::uint64_t waited_ = 0;
+        bool failed_ = false;
     };
 
     Errno open(DeviceId) override { return {}; }

@@ -7,8 +7,6 @@
 namespace landfall {
 namespace {
 
-using std::chrono::milliseconds;
-
 StagingSlice part(const StagingSlice& slice, std::size_t offset, std::size_t length) {
     return {slice.memory.subspan(offset, length), slice.iova + offset};
 }
@@ -104,13 +102,17 @@ void Lane::start(const DmaRequest& request) {
     flights_.push_back(std::move(flight));
 }
 
-// A device that has failed is reset, which is the end of all that it had under way.
+// A device that has failed is reset, which is the end of all that it had under way. Of those that did not succeed some may have
+// been started when it had failed already, which was seen only now: what stopped them came at any time since this one began.
 Landing::Status Lane::land(const Flight& flight) {
     if (flight.status) return *flight.status;
     const auto limit = engine_->limits().limit;
     const auto status = engine_->wait(limit);
     if (status == Landing::Status::done) return status;
-    for (auto& other : flights_) other.status = engine_->wait(milliseconds(0));
+    for (auto& other : flights_) {
+        other.status = engine_->wait(limit);
+        if (other.status != Landing::Status::done) other.begin = flight.begin;
+    }
     ready_ = engine_->reset();
     return status;
 }

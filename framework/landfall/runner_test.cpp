@@ -204,6 +204,29 @@ TEST_F(RunnerTest, ADeepPumpResetsItsDeviceOnce) {
     for (std::size_t i = 0; i < events_.size(); ++i)
         EXPECT_THAT(print(events_[i]), HasSubstr(i == 5 ? "=> error seq" : "=> done seq"));
 }
+// Found by a soak: an NVMe controller that had failed was given more to do before anybody saw it, and nothing explained why that
+// failed, too.
+TEST_F(RunnerTest, WhatWasStartedOnAFailedDeviceMayHaveFailedWithTheFirst) {
+    target_.in_flight = 4;
+    target_.fails = 6;
+    target_.stays_failed = true;
+    run("buffer p1 16K\nioas one\nmap one 0x200000 p1 rw\nattach a one");
+    (void)runner_.step(parse_line("pump a write 0x200000+16K by 4K deep 4", "t", 1));
+    while (target_.copies < 20) std::this_thread::yield();
+    (void)runner_.step(parse_line("halt a", "t", 1));
+    EXPECT_EQ(target_.resets.size(), 2U);
+    ASSERT_GE(events_.size(), 20U);
+    for (std::size_t i = 0; i < events_.size(); ++i) {
+        const bool failed = i >= 5 && i < 9;
+        EXPECT_THAT(print(events_[i]), HasSubstr(failed ? "=> error seq" : "=> done seq"));
+        const auto begin = events_[i].when->begin;
+        if (failed) {
+            EXPECT_EQ(begin, events_[5].when->begin);
+        } else if (i > 0) {
+            EXPECT_GT(begin, events_[i - 1].when->begin);
+        }
+    }
+}
 TEST_F(RunnerTest, APumpCanTakeItsTime) {
     std::atomic<int> naps{0};
     target_.on_sleep = [&] { ++naps; };

@@ -106,7 +106,7 @@ class Engine {
     [[nodiscard]] virtual bool reset() = 0;
     /// Rings the doorbell and returns. The device may be translated through any domain by now.
     virtual void start(const CopyRequest&) = 0;
-    /// Waits for the oldest copy started. After anything but done, reset() comes next.
+    /// Waits for the oldest copy started. After anything but done the others under way are waited for, then reset() comes.
     [[nodiscard]] virtual Landing::Status wait(std::chrono::milliseconds limit) = 0;
 };
 
