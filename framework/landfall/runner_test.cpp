@@ -191,31 +191,30 @@ TEST_F(RunnerTest, APumpKeepsSeveralUnderWay) {
         }
     }
 }
+class DeepPump : public RunnerTest {
+  protected:
+    void pump_four_until_the_sixth_fails() {
+        target_.in_flight = 4;
+        target_.fails = 6;
+        run("buffer p1 16K\nioas one\nmap one 0x200000 p1 rw\nattach a one");
+        (void)runner_.step(parse_line("pump a write 0x200000+16K by 4K deep 4", "t", 1));
+        while (target_.copies < 20) std::this_thread::yield();
+        (void)runner_.step(parse_line("halt a", "t", 1));
+        EXPECT_EQ(target_.resets.size(), 2U);
+        ASSERT_GE(events_.size(), 20U);
+    }
+};
 // One that fails takes the others along: the device is reset once all of them were heard of, and no later than that.
-TEST_F(RunnerTest, ADeepPumpResetsItsDeviceOnce) {
-    target_.in_flight = 4;
-    target_.fails = 6;
-    run("buffer p1 16K\nioas one\nmap one 0x200000 p1 rw\nattach a one");
-    (void)runner_.step(parse_line("pump a write 0x200000+16K by 4K deep 4", "t", 1));
-    while (target_.copies < 20) std::this_thread::yield();
-    (void)runner_.step(parse_line("halt a", "t", 1));
-    EXPECT_EQ(target_.resets.size(), 2U);
-    ASSERT_GE(events_.size(), 20U);
+TEST_F(DeepPump, ResetsItsDeviceOnce) {
+    ASSERT_NO_FATAL_FAILURE(pump_four_until_the_sixth_fails());
     for (std::size_t i = 0; i < events_.size(); ++i)
         EXPECT_THAT(print(events_[i]), HasSubstr(i == 5 ? "=> error seq" : "=> done seq"));
 }
 // Found by a soak: an NVMe controller that had failed was given more to do before anybody saw it, and nothing explained why that
 // failed, too.
-TEST_F(RunnerTest, WhatWasStartedOnAFailedDeviceMayHaveFailedWithTheFirst) {
-    target_.in_flight = 4;
-    target_.fails = 6;
+TEST_F(DeepPump, WhatWasStartedOnAFailedDeviceMayHaveFailedWithTheFirst) {
     target_.stays_failed = true;
-    run("buffer p1 16K\nioas one\nmap one 0x200000 p1 rw\nattach a one");
-    (void)runner_.step(parse_line("pump a write 0x200000+16K by 4K deep 4", "t", 1));
-    while (target_.copies < 20) std::this_thread::yield();
-    (void)runner_.step(parse_line("halt a", "t", 1));
-    EXPECT_EQ(target_.resets.size(), 2U);
-    ASSERT_GE(events_.size(), 20U);
+    ASSERT_NO_FATAL_FAILURE(pump_four_until_the_sixth_fails());
     for (std::size_t i = 0; i < events_.size(); ++i) {
         const bool failed = i >= 5 && i < 9;
         EXPECT_THAT(print(events_[i]), HasSubstr(failed ? "=> error seq" : "=> done seq"));
