@@ -69,8 +69,8 @@ void Checker::Impl::event(Line&& line) {
                        ++verdict.faults;
                        if (stopped.empty()) traffic.defer(std::move(line));
                    },
-                   [&](const DmaEvent&) {
-                       ++verdict.dmas;
+                   [&](const DmaEvent& e) {
+                       verdict.dmas += e.times;
                        if (stopped.empty()) traffic.defer(std::move(line));
                    },
                    [&](const KernelEvent& e) {
@@ -116,6 +116,7 @@ void Checker::Impl::step(Line&& line) {
         return;
     }
     if (const auto* broke = std::get_if<Broken>(&*line.observed)) return stop(line, broke->reason);
+    if (moves_views(*line.step())) traffic.views_moved(*line.when, line.number);
     for (const auto& name : devices_of(*line.step()))
         if (worlds.best().history.find(name) == nullptr)
             return stop(line, fmt::format("no device fact for '{}'", name));

@@ -85,6 +85,8 @@ void Checker::Impl::settle(bool everything) {
 void Checker::Impl::settled_dma(const Line& line, const DmaEvent& dma) {
     if (worlds.best().history.find(dma.request.device) == nullptr)
         return stop(line, fmt::format("no device fact for '{}'", dma.request.device));
+    if (const auto step = dma.times == 1 ? std::nullopt : traffic.moved_within(*line.when))
+        return stop(line, fmt::format("{} DMAs in one line, and the step of line {} within their time: each needs a line", dma.times, *step));
     landed(line, line.number, dma.request, *line.when);
 }
 
@@ -94,6 +96,7 @@ bool Checker::Impl::clear(const Line& event) {
     const auto* dma = std::get_if<DmaEvent>(event.event());
     const auto* landing = dma == nullptr ? nullptr : std::get_if<Landing>(&*event.observed);
     if (landing == nullptr || !block.empty() || worlds.count() > 1) return false;
+    if (dma->times > 1 && traffic.moved_within(*event.when)) return false;
     auto& world = *worlds.begin();
     if (world.history.find(dma->request.device) == nullptr) return false;
     const auto& a = account(world, dma->request, *event.when, *landing);

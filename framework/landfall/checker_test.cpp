@@ -95,6 +95,24 @@ TEST(Checker, AnEventIsJudgedOnceItsStepIsKnown) {
     EXPECT_THAT(rules_of(judge(fmt::format(fmt::runtime(lines), "p1"), 3)), ElementsAre("landing"));
 }
 
+// Many DMAs in one line are judged as one is, and all of them count.
+TEST(Checker, AlikeDmasInOneLine) {
+    const auto pumped = [](const char* line, const char* step = "@40 @41 map one 0x400000 p2 rw => ok") {
+        return judge(fmt::format("@20 @21 pump b write 0x200000+4K => ok\n{}\n{}\n@60 @61 halt b => ok 0x9\n", line, step), 3);
+    };
+    const auto good = pumped("@22 @39 ! dma b write 0x200000+4K times 9 => done seq 1 lands p1");
+    EXPECT_EQ(good.kind, Verdict::Kind::pass) << good.reason;
+    EXPECT_EQ(good.dmas, 9U);
+    EXPECT_THAT(rules_of(pumped("@22 @39 ! dma b write 0x200000+4K times 9 => done seq 1 lands p2")), ElementsAre("landing"));
+    // Its bounds may be the step's; a step inside would make every one of them right by what only some of them met.
+    EXPECT_EQ(pumped("@22 @40 ! dma b write 0x200000+4K times 9 => done seq 1 lands p1").kind, Verdict::Kind::pass);
+    const auto blurred = pumped("@22 @42 ! dma b write 0x200000+4K times 9 => done seq 1 lands p1");
+    EXPECT_EQ(blurred.kind, Verdict::Kind::inconclusive);
+    EXPECT_THAT(blurred.reason, testing::HasSubstr("9 DMAs in one line, and the step of line"));
+    EXPECT_EQ(pumped("@22 @42 ! dma b write 0x200000+4K times 9 => done seq 1 lands p1", "@40 @41 sleep 1ms => ok").kind,
+              Verdict::Kind::pass);
+}
+
 // A pump may have several DMAs under way. Where two of its places are one memory, the later may have put its bytes over the
 // earlier one's before these were looked for; one that came after its end has not.
 TEST(Checker, DmasOfOnePumpMayMeet) {

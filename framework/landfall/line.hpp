@@ -145,9 +145,13 @@ struct StrayEvent {
     bool operator==(const StrayEvent&) const = default;
 };
 
-/// `! dma b write 0x200000+4K => done seq 9 lands p1`: one DMA of a pump.
+/// `! dma b write 0x200000+4K => done seq 9 lands p1`: one DMA of a pump. `! dma b write 0x200000+4K times 200 => ...`: so many
+/// of them within these times, each with this outcome. No step that moves_views() ran meanwhile, so what is right of one is
+/// right of all. `seq` is of the first.
 struct DmaEvent {
+    static constexpr std::uint64_t kMostTimes = 1'000'000'000;
     DmaRequest request;
+    std::uint64_t times = 1;
     bool operator==(const DmaEvent&) const = default;
 };
 

@@ -65,10 +65,19 @@ StrayEvent parse_stray(Cursor& in) {
     return {std::move(place)};
 }
 
+DmaEvent parse_dma_event(Cursor& in) {
+    DmaEvent e{parse_dma(in)};
+    if (!in.accept("times")) return e;
+    constexpr auto kTimes = "how many DMAs there were, 2 to 1000000000";
+    e.times = in.number(kTimes);
+    if (e.times < 2 || e.times > DmaEvent::kMostTimes) in.fail(kTimes);
+    return e;
+}
+
 Event parse_event(Cursor& in) {
     constexpr std::string_view kKinds = "fault, kernel, stray, dma or lab";
     const auto kind = in.word(kKinds);
-    if (kind == "dma") return Event{std::in_place_type<DmaEvent>, parse_dma(in)};
+    if (kind == "dma") return parse_dma_event(in);
     if (kind == "kernel") return KernelEvent{in.quoted()};
     if (kind == "lab") return LabEvent{in.quoted()};
     if (kind == "stray") return parse_stray(in);

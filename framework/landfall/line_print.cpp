@@ -191,7 +191,9 @@ std::string print(const Event& event) {
                                  [](const StrayEvent& e) {
                                      return "stray " + std::visit([](const auto& p) { return print(p); }, e.place);
                                  },
-                                 [](const DmaEvent& e) { return "dma " + print(e.request); },
+                                 [](const DmaEvent& e) {
+                                     return "dma " + print(e.request) + (e.times == 1 ? "" : fmt::format(" times {}", e.times));
+                                 },
                                  [](const LabEvent& e) { return "lab " + quote(e.text); },
                              },
                              event);

@@ -136,7 +136,7 @@ Event event(Dice& d) {
         case 2:
             if (d.coin()) return StrayEvent{d.slice()};
             return StrayEvent{guest_place(d)};
-        case 3: return DmaEvent{request(d)};
+        case 3: return DmaEvent{request(d), d.coin() ? 1 : 2 + d.below(1000)};
         default: return LabEvent{d.text()};
     }
 }

@@ -103,6 +103,7 @@ constexpr const char* kCanonical[] = {
     R"(@5 ! stray guest 0x1234000+4K seq 7 "page table")",
     R"(@5 ! lab "the guest's channel closed")",
     "@5 @9 ! dma b write 0x200000+4K => done seq 9 lands p1",
+    "@5 @9 ! dma b write 0x200000+4K times 200 => done seq 9 lands p1",
 };
 
 TEST(Line, CanonicalTextPrintsByteIdentical) {
@@ -211,6 +212,9 @@ constexpr Mistake kMistakes[] = {
     {"@1 ! stray guest 0x1000+64 seq 7", 33, "end of line", "a quoted text"},
     {"witness all", 9, "all", "end of the line"},
     {"@1 ! dma a write 0x0+64", 24, "end of line", "the outcome"},
+    {"@1 ! dma a write 0x0+64 times 1 => done", 31, "1", "2 to 1000000000"},
+    {"@1 ! dma a write 0x0+64 times 1000000001 => done", 31, "1000000001", "2 to 1000000000"},
+    {"@1 ! dma a write 0x0+64 times => done", 31, "=>", "how many DMAs"},
     {"rig edu-pair", 5, "edu-pair", "a text in double quotes"},
     {"rig \"edu", 5, "\"edu", "a text in double quotes"},
     {"rig \"x\" => ok", 9, "=>", "no outcome here"},

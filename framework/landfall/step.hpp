@@ -181,6 +181,9 @@ using Step = std::variant<Require, Buffer, Ioas, Hwpt, Map, IoasCopy, Unmap, Att
                           DeviceControl, Ranges, Allow, Option, Dma, Start, Wait, Pump, Halt, View, Sleep,
                           Witness>;
 
+/// False for steps after which every device sees what it saw before: those that do DMA, look or wait.
+[[nodiscard]] bool moves_views(const Step& step);
+
 template <class... F>
 struct Overloaded : F... {
     using F::operator()...;

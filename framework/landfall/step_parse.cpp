@@ -186,6 +186,18 @@ DmaRequest parse_dma(Cursor& in) {
     return d;
 }
 
+bool moves_views(const Step& step) {
+    return std::visit(
+        []<class T>(const T&) {
+            constexpr bool kStays = std::is_same_v<T, Require> || std::is_same_v<T, Ranges> || std::is_same_v<T, Dma> ||
+                                    std::is_same_v<T, Start> || std::is_same_v<T, Wait> || std::is_same_v<T, Pump> ||
+                                    std::is_same_v<T, Halt> || std::is_same_v<T, View> || std::is_same_v<T, Sleep> ||
+                                    std::is_same_v<T, Witness>;
+            return !kStays;
+        },
+        step);
+}
+
 DmaRequest Pump::piece(std::uint64_t n) const {
     auto out = request;
     if (by == 0) return out;

@@ -55,6 +55,12 @@ void Traffic::announce(const DmaRequest& request, const Interval& window) {
     if (written(request)) courses_[request.device].done.push_back({request, window, 0, false});
 }
 
+std::optional<unsigned> Traffic::moved_within(const Interval& window) const {
+    const auto within = [&](const Move& m) { return m.when.begin < window.end && window.begin < m.when.end; };
+    const auto it = std::ranges::find_if(moves_, within);
+    return it == moves_.end() ? std::nullopt : std::optional(it->line);
+}
+
 std::optional<Flight> Traffic::finish(const std::string& device) {
     const auto it = courses_.find(device);
     return it == courses_.end() ? std::nullopt : std::exchange(it->second.open, std::nullopt);
@@ -180,6 +186,7 @@ Nanoseconds Traffic::watermark() {
     for (const auto& [time, line] : suspicious_) mark = std::min(mark, line.when->begin);
     for (auto& [device, course] : courses_)
         std::erase_if(course.done, [&](const Flight& f) { return f.window.end < mark; });
+    while (!moves_.empty() && moves_.front().when.end < mark) moves_.pop_front();
     return mark;
 }
 

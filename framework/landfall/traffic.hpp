@@ -46,6 +46,10 @@ class Traffic {
     /// A step came that runs on its own: all that began before this instant has been seen.
     void step_begins(Nanoseconds t) { latest_begin_ = std::max(latest_begin_, t); }
     void start(const DmaRequest& request, Nanoseconds begin, unsigned line, bool pump);
+    /// A step came that moves_views().
+    void views_moved(const Interval& when, unsigned line) { moves_.push_back({when, line}); }
+    /// The line of such a step, if one ran in a part of this window. Instants at its bounds are no part of it.
+    [[nodiscard]] std::optional<unsigned> moved_within(const Interval& window) const;
     /// A DMA of a block of lanes, which others of the block may meet before it is judged itself.
     void announce(const DmaRequest& request, const Interval& window);
     /// The DMA that `wait` or `halt` ends.
@@ -82,6 +86,10 @@ class Traffic {
     [[nodiscard]] Nanoseconds watermark();
 
   private:
+    struct Move {
+        Interval when;
+        unsigned line;
+    };
     struct Suspect {
         Backing memory;
         std::uint64_t length;
@@ -102,6 +110,7 @@ class Traffic {
     EventQueue deferred_;
     std::multimap<Nanoseconds, Line> suspicious_;  ///< those that relieve() could not clear
     std::deque<Suspect> given_up_;
+    std::deque<Move> moves_;  ///< that a window still to be judged may have met
 };
 
 }  // namespace landfall

@@ -9,9 +9,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-bool reached(const Landing& l) {
+// DMAs the line tells of that have reached memory.
+std::uint64_t reached(const Line& line) {
+    const auto* l = line.observed ? std::get_if<Landing>(&*line.observed) : nullptr;
     const auto placed = [](const Segment& s) { return s.place.has_value(); };
-    return std::ranges::any_of(l.lands, placed) || std::ranges::any_of(l.from, placed);
+    if (l == nullptr || (std::ranges::none_of(l->lands, placed) && std::ranges::none_of(l->from, placed))) return 0;
+    const auto* pumped = line.event() == nullptr ? nullptr : std::get_if<DmaEvent>(line.event());
+    return pumped == nullptr ? 1 : pumped->times;
 }
 
 class Soak {
@@ -42,8 +46,7 @@ class Soak {
 
     void play(Session& session, SoakScript script, Clock::time_point end, Recorder& recorder) {
         const auto take = [&](const Line& line) {
-            if (const auto* landing = line.observed ? std::get_if<Landing>(&*line.observed) : nullptr)
-                report_.reached += reached(*landing) ? 1 : 0;
+            report_.reached += reached(line);
             recorder.add(line);
         };
         const auto run = [&](const std::vector<Line>& lines) {

@@ -119,9 +119,12 @@ class Dma:
     def request(self) -> DmaRequest: ...
 
 class DmaEvent:
-    """One DMA of a pump."""
+    """One DMA of a pump, or several that were all alike."""
     @property
     def request(self) -> DmaRequest: ...
+    @property
+    def times(self) -> int:
+        """How many there were."""
 
 class DmaRequest:
     """What a DMA is asked to do."""

@@ -40,7 +40,9 @@ void bind_events(py::module_& m) {
         .def_readonly("use", &GuestPlace::use, "What it was in use for.");
     grammar<StrayEvent>(m, "StrayEvent", "Bytes of the lab that no known DMA wrote, or bytes of DMA elsewhere.")
         .def_readonly("place", &StrayEvent::place);
-    grammar<DmaEvent>(m, "DmaEvent", "One DMA of a pump.").def_readonly("request", &DmaEvent::request);
+    grammar<DmaEvent>(m, "DmaEvent", "One DMA of a pump, or several that were all alike.")
+        .def_readonly("request", &DmaEvent::request)
+        .def_readonly("times", &DmaEvent::times, "How many there were.");
     grammar<LabEvent>(m, "LabEvent", "The lab lost something.").def_readonly("text", &LabEvent::text);
 }
 
