@@ -1,6 +1,9 @@
 #include "landfall/arena.hpp"
 
 #include <fmt/format.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -22,6 +25,29 @@ std::uint64_t load_word(const std::byte* at) {
 
 void store_word(std::byte* at, std::uint64_t value) {
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(value, std::memory_order_relaxed);
+}
+
+// The words at `at` are the `count` that are expected. An emulated processor takes as long for 16 bytes as for 8. The veiled
+// word goes into the register and memory is taken from there: two stamps side by side in a register that the kernel saves would be
+// found in its memory.
+bool alike(const std::byte* at, const Veiled* expected, std::uint64_t count) {
+    std::uint64_t i = 0;
+#ifdef __SSE2__
+    static_assert(sizeof(Veiled) == kWord);
+    constexpr std::uintptr_t kAligned = sizeof(__m128i) - 1;
+    if ((reinterpret_cast<std::uintptr_t>(at) & kAligned) == 0) {
+        auto all = _mm_set1_epi8(-1);
+        for (; i + 2 <= count; i += 2) {
+            auto both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(expected + i));
+            asm volatile("pxor %1, %0" : "+x"(both) : "m"(*reinterpret_cast<const __m128i*>(at + i * kWord)));
+            all = _mm_and_si128(all, both);
+        }
+        if (_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8(-1))) != 0xffff) return false;
+    }
+#endif
+    for (; i < count; ++i)
+        if (Veiled(load_word(at + i * kWord)) != expected[i]) return false;
+    return true;
 }
 
 [[noreturn]] void broken_invariant(const std::string& what) {
@@ -323,6 +349,54 @@ void Arena::restamp(const std::vector<Segment>& places) {
         const auto at = words_at(*s.place);
         if (at.block.read_only) continue;
         for (auto w = at.first; w < at.first + at.count; ++w) at.block.put(w, key_.stamp({sequence, index++}));
+    }
+}
+
+Arena::Spot Arena::spot(const std::vector<Segment>& places) const {
+    Spot out;
+    const std::lock_guard lock(mutex_);
+    for (const auto& place : places) {
+        const auto at = words_at(*place.place);
+        for (auto word = at.first, end = at.first + at.count; word < end;) {
+            const auto count = std::min(end - word, kWordsPerPage - word % kWordsPerPage);
+            out.pieces_.push_back({{&at.block, word}, count});
+            word += count;
+        }
+    }
+    return out;
+}
+
+bool Arena::holds(std::span<const std::byte> memory, const Content& words) {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return memory.size() == words.size() * kWord && alike(memory.data(), words.data(), words.size());
+}
+
+bool Arena::stands(const Spot& spot, const Content& words) const {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const std::lock_guard lock(mutex_);
+    const auto* next = words.data();
+    for (const auto& [hit, count] : spot.pieces_) {
+        if (!alike(hit.block->mapping.bytes().data() + hit.word * kWord, next, count) || twice(hit, *next)) return false;
+        next += count;
+    }
+    return true;
+}
+
+// Another page has this word where the hit's has it.
+bool Arena::twice(const Hit& hit, Veiled word) const {
+    for (const auto& b : blocks_)
+        for (auto at = hit.word % kWordsPerPage; at < b->words(); at += kWordsPerPage)
+            if (b->load(at) == word && (b.get() != hit.block || at != hit.word)) return true;
+    return false;
+}
+
+void Arena::keep(const Spot& spot, const Content& words) {
+    const std::lock_guard lock(mutex_);
+    auto next = words.begin();
+    for (const auto& [hit, count] : spot.pieces_) {
+        const auto end = next + static_cast<std::ptrdiff_t>(count);
+        std::copy(next, end, hit.block->shadow.begin() + static_cast<std::ptrdiff_t>(hit.word));
+        next = end;
     }
 }
 

@@ -44,6 +44,8 @@ class Arena {
     [[nodiscard]] Content stamps(std::uint64_t sequence, std::size_t length) const;
     /// What is in words of the staging memory now.
     [[nodiscard]] static Content content(std::span<const std::byte> words);
+    /// They are these, all of them.
+    [[nodiscard]] static bool holds(std::span<const std::byte> memory, const Content& words);
 
     /// All memory in which stamps may stand: whole pages of this process.
     [[nodiscard]] std::vector<std::span<const std::byte>> pages() const;
@@ -67,6 +69,14 @@ class Arena {
     /// Bytes that are no stamps are a device's own, and nobody's content wherever else they may stand.
     [[nodiscard]] std::vector<Segment> origin(const Content& words, Iova iova,
                                               const std::vector<Segment>& skip = {});
+    /// Where a whole DMA has landed or come from. Buffers stay as long as the arena does, so it stays good.
+    class Spot;
+    [[nodiscard]] Spot spot(const std::vector<Segment>& places) const;
+    /// These words stand in these places, all of them, and none of its pages begins in another page too.
+    [[nodiscard]] bool stands(const Spot& spot, const Content& words) const;
+    /// They become the known content.
+    void keep(const Spot& spot, const Content& words);
+
     /// Current content of the places, in order; gaps are left as zeros.
     [[nodiscard]] Content content(const std::vector<Segment>& places, std::size_t length) const;
     /// Gives the places a fresh content, so that a copy does not leave two pages alike.
@@ -99,6 +109,7 @@ class Arena {
         Block& block;
         std::uint64_t first, count;
     };
+    [[nodiscard]] bool twice(const Hit& hit, Veiled word) const;
     [[nodiscard]] Block* find(std::string_view name) const;
     [[nodiscard]] Block& block(std::string_view name) const;
     [[nodiscard]] Words words_at(const BufferSlice& slice) const;
@@ -120,6 +131,15 @@ class Arena {
     std::vector<std::unique_ptr<Block>> blocks_;
     Mapping staging_;
     std::uint64_t sequence_ = 0;
+};
+
+class Arena::Spot {
+    friend class Arena;
+    struct Piece {  ///< within a page
+        Hit hit;
+        std::uint64_t count;
+    };
+    std::vector<Piece> pieces_;
 };
 
 }  // namespace landfall

@@ -25,6 +25,9 @@ class FakeTarget final : public Target, private Iommu {
     std::uint32_t in_flight = 1;           ///< copies the engine can have under way
     std::uint64_t fails = 0;               ///< the one of all copies that ends with an error, from 1 ...
     bool stays_failed = false;             ///< ... and all that follow it until a reset
+    std::atomic<std::uint64_t> skips{0};   ///< the one of all copies that writes nothing and is done all the same
+    std::atomic<std::uint64_t> strays{0};  ///< the one of all copies that goes where the IOVA behind leads ...
+    std::atomic<std::uint64_t> stray_by{0};  ///< ... by so many bytes
     std::atomic<std::uint64_t> most_flying{0};
     std::vector<Nanoseconds> resets;
     std::byte* astray = nullptr;  ///< a page that what is not mapped leads to, instead of a fault
@@ -73,11 +76,12 @@ class FakeTarget final : public Target, private Iommu {
         void start(const CopyRequest& c) override {
             flying_ = std::min(flying_ + 1, target_.in_flight + 1);
             target_.most_flying = std::max<std::uint64_t>(target_.most_flying, flying_);
-            ++target_.copies;
-            if (target_.engine_dies) return;
+            const auto nth = ++target_.copies;
+            if (target_.engine_dies || nth == target_.skips) return;
+            const auto off = nth == target_.strays ? target_.stray_by.load() : 0;
             for (std::uint32_t i = 0; i < c.length; i += 8) {
                 const auto* from = target_.translate(c.source + i);
-                auto* to = target_.translate(c.destination + i);
+                auto* to = target_.translate(c.destination + i + off);
                 if (to == nullptr) continue;
                 if (from != nullptr) std::memcpy(to, from, 8);
                 else if (target_.reads_zeros) std::memset(to, 0, 8);

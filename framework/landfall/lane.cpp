@@ -18,7 +18,7 @@ Lane::Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, Bu
       device_(device),
       arena_(arena),
       slice_(part(slice, 0, kEngineBytes)),
-      out_(part(slice, kEngineBytes, kPayloadBytes)),
+      out_(part(slice, kEngineBytes, 2 * kPayloadBytes)),
       in_(part(slice, kEngineBytes + kPayloadBytes, kPayloadBytes)),
       bustle_(bustle) {}
 
@@ -61,16 +61,15 @@ std::string Lane::refusal(const DmaRequest& request) {
     return {};
 }
 
-std::span<std::byte> Lane::payload(const StagingSlice& slice, const DmaRequest& request, std::size_t slot) const {
-    return slice.memory.subspan(place_of(slot), request.range.length);
+std::span<std::byte> Lane::payload(const StagingSlice& slice, const Flight& flight) const {
+    return slice.memory.subspan(flight.payload, flight.request.range.length);
 }
 
-CopyRequest Lane::copy_of(const DmaRequest& request, std::size_t slot) const {
+CopyRequest Lane::copy_of(const DmaRequest& request, std::size_t payload) const {
     const auto length = static_cast<std::uint32_t>(request.range.length);
-    const auto offset = place_of(slot);
     switch (request.verb) {
-        case DmaRequest::Verb::write: return {out_.iova + offset, request.range.start, length, true};
-        case DmaRequest::Verb::read: return {request.range.start, in_.iova + offset, length, false};
+        case DmaRequest::Verb::write: return {out_.iova + payload, request.range.start, length, true};
+        case DmaRequest::Verb::read: return {request.range.start, in_.iova + payload, length, false};
         case DmaRequest::Verb::copy: break;
     }
     return {request.range.start, request.target.value_or(Iova{}), length, false};
@@ -78,14 +77,14 @@ CopyRequest Lane::copy_of(const DmaRequest& request, std::size_t slot) const {
 
 CopyRequest Lane::prepare(const Flight& flight) {
     const auto& r = flight.request;
-    if (r.verb == DmaRequest::Verb::write) arena_.stamp(payload(out_, r, flight.slot), flight.sequence);
+    if (r.verb == DmaRequest::Verb::write) arena_.stamp(payload(out_, flight), flight.sequence);
     // Stamps that stand in no buffer: if they are still there afterwards, nothing arrived.
-    if (r.verb == DmaRequest::Verb::read) arena_.stamp(payload(in_, r, flight.slot), flight.sequence);
-    return copy_of(r, flight.slot);
+    if (r.verb == DmaRequest::Verb::read) arena_.stamp(payload(in_, flight), flight.sequence);
+    return copy_of(r, flight.payload);
 }
 
 void Lane::start(const DmaRequest& request) {
-    Flight flight{request, arena_.next_sequence(), {}, 0, false, next_slot_++ % slots_};
+    Flight flight{request, arena_.next_sequence(), {}, 0, false, place_of(next_slot_++ % slots_)};
     {
         const std::lock_guard lock(bustle_.mutex);
         flight.began_alone = ++bustle_.flying == 1;
@@ -102,19 +101,21 @@ void Lane::start(const DmaRequest& request) {
     flights_.push_back(std::move(flight));
 }
 
-// A device that has failed is reset, which is the end of all that it had under way. Of those that did not succeed some may have
-// been started when it had failed already, which was seen only now: what stopped them came at any time since this one began.
 Landing::Status Lane::land(const Flight& flight) {
     if (flight.status) return *flight.status;
-    const auto limit = engine_->limits().limit;
-    const auto status = engine_->wait(limit);
-    if (status == Landing::Status::done) return status;
+    const auto status = engine_->wait(engine_->limits().limit);
+    if (status != Landing::Status::done) give_up(flight);
+    return status;
+}
+
+// A device that has failed is reset, which is the end of all that it had under way. Of those that did not succeed some may have
+// been started when it had failed already, which was seen only now: what stopped them came at any time since this one began.
+void Lane::give_up(const Flight& failed) {
     for (auto& other : flights_) {
-        other.status = engine_->wait(limit);
-        if (other.status != Landing::Status::done) other.begin = flight.begin;
+        other.status = engine_->wait(engine_->limits().limit);
+        if (other.status != Landing::Status::done) other.begin = failed.begin;
     }
     ready_ = engine_->reset();
-    return status;
 }
 
 Lane::Done Lane::wait() {
@@ -141,7 +142,7 @@ bool Lane::alone(const Flight& flight) const {
 void Lane::look(const Flight& flight, Landing& landing) {
     const auto& r = flight.request;
     if (r.verb == DmaRequest::Verb::read) {
-        landing.from = arena_.origin(Arena::content(payload(in_, r, flight.slot)), r.range.start);
+        landing.from = arena_.origin(Arena::content(payload(in_, flight)), r.range.start);
         return;
     }
     // Who is alone takes what has changed for its own, so nobody else may start until that is accounted for.
@@ -156,7 +157,7 @@ void Lane::look(const Flight& flight, Landing& landing) {
 
 void Lane::look_at_write(const Flight& flight, bool alone, Landing& landing) {
     const auto& range = flight.request.range;
-    const auto sent = Arena::content(payload(out_, flight.request, flight.slot));
+    const auto sent = Arena::content(payload(out_, flight));
     auto found = arena_.landed(sent, range.start, {alone, {}, false});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);

@@ -25,6 +25,27 @@ struct Bustle {
     std::mutex mutex;
     std::uint64_t started = 0;
     std::vector<std::uint64_t> open;  ///< sequence numbers of DMAs whose landing was not looked for yet
+    /// Steps that may move what a device sees: how many are under way, and how many have begun.
+    std::atomic<int> changing{0};
+    std::atomic<std::uint64_t> changes{0};
+
+    /// Held from before such a step's begin until after its end: no time in between is one in which nothing changed.
+    class Change {
+      public:
+        Change(Bustle& bustle, const Step& step) : bustle_(moves_views(step) ? &bustle : nullptr) {
+            if (bustle_ == nullptr) return;
+            ++bustle_->changing;
+            ++bustle_->changes;
+        }
+        ~Change() {
+            if (bustle_ != nullptr) --bustle_->changing;
+        }
+        Change(const Change&) = delete;
+        Change& operator=(const Change&) = delete;
+
+      private:
+        Bustle* bustle_;
+    };
 };
 
 class Lane {
@@ -55,6 +76,7 @@ class Lane {
     struct Done {
         Landing landing;
         Interval when;
+        std::uint64_t times = 1;  ///< so many DMAs, each like this
     };
     /// One DMA, seen through. No other may be in flight on this lane.
     [[nodiscard]] Done run(const DmaRequest& request);
@@ -63,7 +85,8 @@ class Lane {
     [[nodiscard]] Done wait();  ///< for the oldest; only if in_flight()
 
     using Report = std::function<void(const DmaRequest&, const Done&)>;
-    /// Does the DMAs of a pump on a thread of its own, `report`ing each, until halt(). Without `report` it is the bare engine:
+    /// Does the DMAs of a pump on a thread of its own, `report`ing each, until halt(); those that were all alike while nothing
+    /// changed are told together. Without `report` it is the bare engine:
     /// nothing is stamped or looked for, so that one can see what that costs.
     void pump(const Pump& pump, Report report);
     /// Returns how many DMAs the pump did. Throws what the engine has thrown meanwhile.
@@ -76,21 +99,23 @@ class Lane {
         Nanoseconds begin;
         std::uint64_t nth = 0;      ///< of all DMAs of the run
         bool began_alone = false;
-        std::size_t slot = 0;  ///< of the payload
+        std::size_t payload = 0;  ///< its offset
         std::optional<Landing::Status> status{};  ///< known before it was waited for
     };
     void bring_up();
     void repeat(const Pump& pump, const Report& report);
     void repeat_bare(const Pump& pump);
+    class Steady;
     [[nodiscard]] unsigned depth(const Pump& pump) const;
     /// False: the pump was told to stop meanwhile.
     [[nodiscard]] bool await(Nanoseconds due);
     void stop_pump();
     [[nodiscard]] std::size_t place_of(std::size_t slot) const { return slot * align_down(kPayloadBytes / slots_, kPageSize); }
-    [[nodiscard]] std::span<std::byte> payload(const StagingSlice& slice, const DmaRequest& request, std::size_t slot) const;
-    [[nodiscard]] CopyRequest copy_of(const DmaRequest& request, std::size_t slot) const;
+    [[nodiscard]] std::span<std::byte> payload(const StagingSlice& slice, const Flight& flight) const;
+    [[nodiscard]] CopyRequest copy_of(const DmaRequest& request, std::size_t payload) const;
     [[nodiscard]] CopyRequest prepare(const Flight& flight);
     [[nodiscard]] Landing::Status land(const Flight& flight);
+    void give_up(const Flight& failed);
     void look(const Flight& flight, Landing& landing);
     void look_at_write(const Flight& flight, bool alone, Landing& landing);
     void look_at_copy(const Flight& flight, bool alone, const std::vector<std::uint64_t>& others, Landing& landing);
@@ -102,7 +127,7 @@ class Lane {
     DeviceId device_;
     Arena& arena_;
     StagingSlice slice_;
-    StagingSlice out_, in_;  ///< what a write sends, where a read arrives
+    StagingSlice out_, in_;  ///< what a write sends, where a read arrives; a steady pump, which only writes, sends from both
     Bustle& bustle_;
     std::unique_ptr<Engine> engine_;
     bool ready_ = false;

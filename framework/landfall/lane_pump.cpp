@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "landfall/lane.hpp"
+#include "landfall/lane_steady.hpp"
 
 namespace landfall {
 
@@ -28,15 +28,25 @@ unsigned Lane::depth(const Pump& pump) const {
 }
 
 void Lane::repeat(const Pump& pump, const Report& report) {
+    Steady steady(*this, pump);
     const auto finish_one = [&] {
         const auto request = flights_.front().request;
-        report(request, wait());
+        const auto done = wait();
+        steady.saw(request, done);
+        report(request, done);
         ++pumped_;
     };
     Nanoseconds due;
-    for (std::uint64_t n = 0; !stop_; ++n) {
+    for (std::uint64_t n = 0; !stop_;) {
+        if (steady.ready()) {
+            while (!flights_.empty()) finish_one();
+            // Those may have met something.
+            if (steady.ready()) pumped_ += steady.run(n, report);
+            while (!flights_.empty()) finish_one();
+            if (stop_) break;
+        }
         if (pump.every.value != 0 && !await(due)) break;
-        start(pump.piece(n));
+        start(pump.piece(n++));
         due = {flights_.back().begin.value + pump.every.value};
         // What is known of the oldest is known of all: the device was reset, or not brought up.
         while (!flights_.empty() && (flights_.size() == slots_ || flights_.front().status)) finish_one();
@@ -45,7 +55,7 @@ void Lane::repeat(const Pump& pump, const Report& report) {
 }
 
 void Lane::repeat_bare(const Pump& pump) {
-    for (std::size_t slot = 0; slot < slots_; ++slot) (void)prepare({pump.piece(slot), arena_.next_sequence(), {}, 0, false, slot});
+    for (std::size_t slot = 0; slot < slots_; ++slot) (void)prepare({pump.piece(slot), arena_.next_sequence(), {}, 0, false, place_of(slot)});
     std::uint64_t begun = 0;
     const auto all_end = [&] {
         for (; pumped_ < begun; ++pumped_) (void)engine_->wait(engine_->limits().limit);
@@ -53,7 +63,7 @@ void Lane::repeat_bare(const Pump& pump) {
     Nanoseconds due;
     for (bring_up(); ready_ && !stop_;) {
         if (pump.every.value != 0 && !await(std::exchange(due, {target_.now().value + pump.every.value}))) break;
-        engine_->start(copy_of(pump.piece(begun), begun % slots_));
+        engine_->start(copy_of(pump.piece(begun), place_of(begun % slots_)));
         if (++begun - pumped_ < slots_) continue;
         ++pumped_;
         if (engine_->wait(engine_->limits().limit) == Landing::Status::done) continue;

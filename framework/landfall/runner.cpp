@@ -93,6 +93,7 @@ void Runner::settle() {
 
 Line Runner::step(Line line) {
     settle();
+    const Bustle::Change change(bustle_, *line.step());
     line = attempt(std::move(line));
     if (line.when->end == Nanoseconds{}) line.when->end = target_.now();
     emit_events();
@@ -131,6 +132,7 @@ bool Runner::block(std::vector<Line> steps) {
 }
 
 bool Runner::step_of_block(Line step) {
+    const Bustle::Change change(bustle_, *step.step());
     auto line = attempt(std::move(step));
     emit_events();
     // The end is taken where no other step can come in between, so that ends are in the order of the lines.
@@ -350,7 +352,7 @@ Outcome Runner::pump(const Pump& step) {
         return ok();
     }
     lane.pump(step, [this](const DmaRequest& request, const Lane::Done& done) {
-        auto line = timed(DmaEvent{request}, done.when.end);
+        auto line = timed(DmaEvent{request, done.times}, done.when.end);
         line.when = done.when;
         line.observed = done.landing;
         emit(std::move(line));

@@ -13,9 +13,10 @@ namespace {
 
 Scenario pump_for(const std::string& device, const SpeedOptions& options) {
     constexpr const char* kText =
-        "buffer p 256K\nioas s\nmap s 0x200000 p rw\nattach {0} s\npump {0} write 0x200000+{1} by {2} deep {3}\nsleep {4}ms\nhalt {0}\n";
+        "buffer p {5}\nioas s\nmap s 0x200000 p rw\nattach {0} s\npump {0} write 0x200000+{1} by {2} deep {3}\nsleep {4}ms\nhalt {0}\n";
     const auto range = options.length * options.deep;
-    return Scenario::parse(fmt::format(kText, device, range, options.length, options.deep, options.time.count()), "<speed>");
+    const auto buffer = align_up(range, kPageSize);
+    return Scenario::parse(fmt::format(kText, device, range, options.length, options.deep, options.time.count(), buffer), "<speed>");
 }
 
 // DMAs/s from the end of `pump` to that of `halt`.
