@@ -32,6 +32,10 @@ RigDied Channel::died(const std::string& why) {
 }
 
 void Channel::send(std::string_view line, const Deadline& deadline) {
+    if (!mute_) answer(line, deadline);
+}
+
+void Channel::answer(std::string_view line, const Deadline& deadline) {
     const std::string text = std::string(line) + '\n';
     for (std::size_t sent = 0; sent < text.size();) {
         const ssize_t n = ::send(socket_.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);

@@ -19,6 +19,10 @@ class Channel {
 
     /// Sends one line. Throws RigDied as receive() does.
     void send(std::string_view line, const Deadline& deadline);
+    /// From now on send() sends nothing: the rig has what it would be told already.
+    void mute() { mute_ = true; }
+    /// Sends one line to a rig that asked for it, which it does not have already. Throws as send().
+    void answer(std::string_view line, const Deadline& deadline);
     /// The next line. Throws RigDied when the channel closes, the console shows the kernel's last words, or
     /// the deadline passes; `waiting_for` is what the message says nobody answered.
     [[nodiscard]] std::string receive(const Deadline& deadline, const std::string& waiting_for);
@@ -35,7 +39,7 @@ class Channel {
     Fd socket_;
     Console& console_;
     std::string received_;
-    bool broken_ = false;
+    bool broken_ = false, mute_ = false;
 };
 
 }  // namespace landfall

@@ -109,7 +109,8 @@ std::vector<fs::path> shared_libraries(const fs::path& program) {
     return out;
 }
 
-Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry, const std::vector<fs::path>& modules) {
+Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry, const std::vector<fs::path>& modules,
+                  const std::string& script) {
     Cpio cpio;
     add_program(cpio, "/init", program);
     add_libraries(cpio, program);
@@ -123,6 +124,7 @@ Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry, c
     }
     // As they are: a module has no segments, and its signature is behind all else.
     for (const auto& path : modules) cpio.file("/modules/" + path.filename().string(), read_bytes(path));
+    if (!script.empty()) cpio.file(kScriptFile, script);
     return cpio.finish();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "os/fd.hpp"
@@ -14,12 +15,15 @@ namespace landfall {
 /// missing.
 [[nodiscard]] std::vector<std::filesystem::path> shared_libraries(const std::filesystem::path& program);
 
+/// Where a guest finds what it is to be told, line by line, if it is not to wait for that.
+inline constexpr const char* kScriptFile = "/landfall.script";
+
 /// An uncompressed cpio archive (newc) in memory that no file system knows: /init is `program`, libraries
 /// stand where the loader looks for them, /bin/busybox is the host's if it is static, every file of `carry` stands
-/// where it does here, a program with its libraries, and `modules` are in /modules. Debug information is left out, but not of
+/// where it does here, a program with its libraries, `modules` are in /modules, and kScriptFile is `script` unless that is empty. Debug information is left out, but not of
 /// modules. Throws LabError.
 [[nodiscard]] Fd make_initramfs(const std::filesystem::path& program,
                                 const std::vector<std::filesystem::path>& carry = {},
-                                const std::vector<std::filesystem::path>& modules = {});
+                                const std::vector<std::filesystem::path>& modules = {}, const std::string& script = {});
 
 }  // namespace landfall

@@ -87,6 +87,13 @@ TEST(Initramfs, AProgramWithoutItsSectionsStillRuns) {
     fs::remove(path);
 }
 
+TEST(Initramfs, HoldsAScriptIfThereIsOne) {
+    const Fd file = make_initramfs(kSelf, {}, {}, "exec\nend\n");
+    const auto entries = read_cpio(read_bytes("/proc/self/fd/" + std::to_string(file.get())));
+    ASSERT_TRUE(entries.contains(kScriptFile + 1));
+    EXPECT_EQ(entries.at(kScriptFile + 1).bytes, "exec\nend\n");
+}
+
 // A module has no segments: what programs do without is all of it.
 TEST(Initramfs, ModulesStayWhole) {
     const auto path = fs::path(testing::TempDir()) / ("module-test-" + std::to_string(getpid())) / "00-a.ko";

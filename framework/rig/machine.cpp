@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "landfall/error.hpp"
+
 namespace landfall {
 namespace {
 
@@ -68,11 +70,35 @@ std::vector<std::string> disk_arguments(const RigFile& rig, const MachineFiles& 
     return out;
 }
 
+// An instruction takes 2^N ns of the machine's time.
+constexpr unsigned kIcountShift = 3;
+
 // A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot),
 // which closes the channels. A busy host makes an emulated machine's clocks look broken: without
 // no_timer_check the kernel counts ticks while it boots and panics over missing ones, without tsc=reliable it
 // falls back to a slow clock.
 constexpr const char* kKernelArgs = "console=ttyS0 panic=-1 oops=panic no_timer_check tsc=reliable";
+
+// Only what comes by a chardev that -serial was given is recorded (QEMU chardev/char.c, __qemu_chr_new: `replay`), and -device
+// gives its own to none. A fifth serial port is named, and a q35 has four (hw/char/serial-isa.c, serial_hds_isa_init), so
+// nothing is made of it: the port's chardev is recorded and stays free for the port.
+// -S: a machine that replays is told where to halt before it runs.
+std::vector<std::string> record_replay_arguments(bool record, int log) {
+    std::vector<std::string> out{"-icount", fmt::format("shift={},rr={},rrfile=/proc/self/fd/{}", kIcountShift,
+                                                        record ? "record" : "replay", log)};
+    for (int port = 1; port < 4; ++port) out.insert(out.end(), {"-serial", "none"});
+    out.insert(out.end(), {"-serial", "chardev:port"});
+    if (!record) out.emplace_back("-S");
+    return out;
+}
+
+// What the host would add: the time of day, random numbers, and the moment at which its main loop sees that the guest rang a virtio
+// doorbell. Recorded machines need none of it: the first two are in the log, and QEMU does the third itself (hw/virtio/virtio-pci.c,
+// virtio_pci_realize).
+std::vector<std::string> deterministic_arguments() {
+    return {"-icount", fmt::format("shift={},sleep=off", kIcountShift), "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
+            "-global", "virtio-pci.ioeventfd=off"};
+}
 
 }  // namespace
 
@@ -80,6 +106,18 @@ const IommuKind* find_iommu(const std::string& label) { return find_in(kIommus, 
 const DeviceModel* find_model(const std::string& label) { return find_in(kModels, label); }
 std::vector<std::string> iommu_labels() { return labels(kIommus); }
 std::vector<std::string> model_labels() { return labels(kModels); }
+
+// nvme: it does what it is asked in bottom halves of QEMU's main loop, which are neither recorded nor tied to an instruction
+// (hw/nvme/ctrl.c, nvme_init_sq; docs/devel/replay.rst, "Bottom halves").
+std::vector<std::string> icount_arguments(const RigFile& rig, Icount mode, int log) {
+    if (mode == Icount::off) return {};
+    if (rig.disks > 0)
+        throw LabError(fmt::format("rig {} does not do the same again: QEMU's nvme devices work at times of the host's", rig.name),
+                       "take a rig without nvme: landfall rig list");
+    if (rig.cpus > 1)
+        throw LabError(fmt::format("rig {} does not do the same again: it has {} processors", rig.name, rig.cpus), "take a rig with one");
+    return mode == Icount::deterministic ? deterministic_arguments() : record_replay_arguments(mode == Icount::record, log);
+}
 
 std::uint64_t disks_bytes(const RigFile& rig) { return rig.disks * kDiskBytes; }
 
@@ -106,7 +144,8 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
         "-kernel", files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
         "-append", append,
         // The IOMMU comes first: it translates only devices that are made after it.
-        "-device", iommu->device + rig.iommu_properties, "-chardev", fmt::format("socket,id=console,fd={}", files.console),
+        "-device", iommu->device + rig.iommu_properties, "-chardev",
+        fmt::format("{}{}", files.console_is_pipe ? "file,id=console,path=/proc/self/fd/" : "socket,id=console,fd=", files.console),
         "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
         fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
         "virtserialport,chardev=port,name=landfall",  //

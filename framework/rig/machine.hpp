@@ -32,6 +32,15 @@ struct DeviceModel {
 [[nodiscard]] const DeviceModel* find_model(const std::string& label);
 [[nodiscard]] std::vector<std::string> model_labels();
 
+/// A machine whose clock counts the instructions it has executed (QEMU's icount) does the same again if the same comes to it
+/// from outside at the same instructions.
+enum class Icount {
+    off,
+    deterministic,  ///< nothing comes from outside: an idle machine's clock jumps to the next timer
+    record,         ///< what comes, and when, is written to a log
+    replay,         ///< it comes from such a log
+};
+
 /// Files of one start, as descriptors QEMU inherits.
 struct MachineFiles {
     std::string kernel;  ///< path
@@ -39,7 +48,15 @@ struct MachineFiles {
     int memory = -1;  ///< as long as the machine's RAM
     int disks = -1;   ///< disks_bytes() long, all zeros; -1 if there are none
     int control = -1; ///< QMP
+    bool console_is_pipe = false;  ///< to write to; else a socket
 };
+
+/// How fast the time stamp counter of a machine counts whose clock counts instructions: the counter is its virtual time in ns.
+inline constexpr unsigned kIcountTscKhz = 1'000'000;
+
+/// What is appended to machine_arguments() for such a machine. `log`: a descriptor, if there is one. Throws LabError for a rig
+/// that would not do the same again.
+[[nodiscard]] std::vector<std::string> icount_arguments(const RigFile& rig, Icount mode, int log);
 
 /// What the disks of a rig's devices take together.
 [[nodiscard]] std::uint64_t disks_bytes(const RigFile& rig);

@@ -1,6 +1,7 @@
 #include "rig/qemu_rig.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
@@ -20,8 +21,20 @@ using std::chrono::milliseconds;
 constexpr std::string_view kReady = "ready landfall 1";
 constexpr const char* kRestored = "landfall: restored to what it was here\n";
 
+// Where the clock counts instructions a channel that is full must not be seen by the guest. The bytes of a console come one by one,
+// of which a socket takes few.
+bool console_is_pipe(Icount mode) { return mode != Icount::off; }
+
+// A trace comes in pieces of some KiB. Beyond net.core.wmem_max that is for root to have; who is not may see that his guest waits
+// for a busy host when it has much to tell.
+void make_roomy(const Wire& wire) {
+    constexpr int kBytes = 64 << 20;
+    if (setsockopt(wire.theirs.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kBytes, sizeof kBytes) != 0)
+        setsockopt(wire.theirs.get(), SOL_SOCKET, SO_SNDBUF, &kBytes, sizeof kBytes);
+}
+
 MachineFiles machine_files(const QemuRig::Parts& parts, int console, int port, int memory, int control) {
-    return {parts.kernel, parts.initramfs.get(), console, port, memory, parts.disks.get(), control};
+    return {parts.kernel, parts.initramfs.get(), console, port, memory, parts.disks.get(), control, console_is_pipe(parts.mode)};
 }
 
 // Memory is a file of ours, and not part of the stream (x-ignore-shared): we copy it ourselves, and only what was touched.
@@ -56,20 +69,30 @@ void resume(Qmp& qmp, const Deadline& deadline) {
 
 // A kernel that boots on a busy host may find another rate by its timers. 41 MHz for 2596 MHz was seen: its clock ran 63
 // times too fast, half a second of a test was 30, and a soft lockup was reported that was none.
-std::string kernel_args(const RigOptions& options) {
-    const auto clock = fmt::format("tsc_early_khz={}", host_tsc_khz());
+std::string kernel_args(const RigOptions& options, Icount mode) {
+    const auto clock = fmt::format("tsc_early_khz={}", mode == Icount::off ? host_tsc_khz() : kIcountTscKhz);
     return options.kernel_args.empty() ? clock : clock + " " + options.kernel_args;
+}
+
+/// As a value among QEMU's options, which commas separate.
+std::string escaped(const std::string& value) {
+    std::string out;
+    for (const char c : value) out += c == ',' ? std::string(",,") : std::string(1, c);
+    return out;
 }
 
 }  // namespace
 
 struct QemuRig::Wires {
-    Wire console = make_wire(), port = make_wire(), errors = make_wire(), control = make_wire();
+    explicit Wires(Icount mode) : console(console_is_pipe(mode) ? make_pipe() : make_wire()) {
+        if (mode != Icount::off) make_roomy(port);
+    }
+    Wire console, port = make_wire(), errors = make_wire(), control = make_wire();
 };
 
 QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
                  MachineState state)
-    : QemuRig(std::move(file), options, parts, accelerator, std::move(state), Wires()) {}
+    : QemuRig(std::move(file), options, parts, accelerator, std::move(state), Wires(parts.mode)) {}
 
 QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
                  MachineState state, Wires wires)
@@ -85,11 +108,15 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           // Unique while the port is open, so that this process can be told from all others.
           const std::string name = fmt::format("landfall-{}-{}", getpid(), port);
           const auto files = machine_files(parts, console, port, state_.memory.fd(), wires.control.theirs.get());
-          auto argv = machine_arguments(file_, files, accelerator_str(accelerator), name, kernel_args(options));
+          auto argv = machine_arguments(file_, files, accelerator_str(accelerator), name, kernel_args(options, parts.mode));
           argv.insert(argv.begin(), parts.qemu);
+          const auto how = icount_arguments(file_, parts.mode, parts.log.get());
+          argv.insert(argv.end(), how.begin(), how.end());
+          if (!parts.gdb.empty()) argv.insert(argv.end(), {"-gdb", "unix:" + escaped(parts.gdb) + ",server=on,wait=off"});
           if (!state_.emulator.empty()) argv.insert(argv.end(), {"-incoming", "defer"});
           std::vector<int> inherit{files.initramfs, console, port, files.memory, files.control, state_.devices.get()};
           if (parts.disks) inherit.push_back(files.disks);
+          if (parts.log) inherit.push_back(parts.log.get());
           return KeptProgram::Launch{parts.qemu, argv, inherit, -1, -1, wires.errors.theirs.get()};
       }()) {}
 
@@ -157,21 +184,44 @@ Channel& QemuRig::start(const std::string& command) {
 std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& devices) {
     if (channel_.broken())
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
-    std::string command = bare_pumps_ ? "exec witness bare-pumps" : "exec witness";
-    if (api_) command += fmt::format(" {}", api_str(*api_));
-    for (const RigFunction& f : chosen_functions(file_, devices)) {
-        command += " " + device_argument(f);
-    }
-    channel_.send(command, Deadline(step_limit_));
+    channel_.send(exec_command(file_, api_, devices) + (bare_pumps_ ? " bare-pumps" : ""), Deadline(step_limit_));
     return make_session(channel_, {file_.name, step_limit_, true,
-                                   [this](const StampSearch& search) { return state_.memory.search(search); }});
+                                   [this](const StampSearch& search) {
+                                       return search_ ? search_(state_.memory, search) : state_.memory.search(search);
+                                   }});
+}
+
+std::string exec_command(const RigFile& file, std::optional<Api> api, const std::vector<std::string>& devices) {
+    std::string out = "exec witness";
+    if (api) out += fmt::format(" {}", api_str(*api));
+    for (const RigFunction& f : chosen_functions(file, devices)) out += " " + device_argument(f);
+    return out;
+}
+
+// QEMU does not end before what the guest said was taken from it (chardev/char.c, qemu_chr_write_buffer).
+std::optional<int> QemuRig::await_end(milliseconds limit) {
+    constexpr milliseconds kSlice{50};
+    const Deadline deadline(limit);
+    while (channel_.pump(deadline) && !deadline.passed()) {
+    }
+    for (;;) {
+        console_.drain();
+        if (const auto status = qemu_.wait(std::min(kSlice, deadline.left())); status || deadline.passed()) return status;
+    }
+}
+
+std::vector<std::string> comparable_arguments(const RigFile& file, const RigOptions& options, Icount mode,
+                                              Accelerator accelerator) {
+    auto out = machine_arguments(file, machine_files({{}, {}, Fd(), Fd(), mode}, -1, -1, -1, -1), accelerator_str(accelerator), "",
+                                 kernel_args(options, mode));
+    const auto how = icount_arguments(file, mode, -1);
+    out.insert(out.end(), how.begin(), how.end());
+    return out;
 }
 
 SnapshotKey snapshot_key(const RigFile& file, const RigOptions& options, const QemuRig::Parts& parts,
                          Accelerator accelerator) {
-    const auto files = machine_files({{}, {}, Fd(), Fd()}, -1, -1, -1, -1);
-    return {parts.kernel, parts.initramfs.get(),
-            machine_arguments(file, files, accelerator_str(accelerator), "", kernel_args(options)),
+    return {parts.kernel, parts.initramfs.get(), comparable_arguments(file, options, Icount::off, accelerator),
             emulator_identity(parts.qemu)};
 }
 

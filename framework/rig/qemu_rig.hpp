@@ -3,10 +3,12 @@
 
 #include <optional>
 
+#include "landfall/error.hpp"
 #include "os/keeper.hpp"
 #include "rig/accelerator.hpp"
 #include "rig/channel.hpp"
 #include "rig/console.hpp"
+#include "rig/machine.hpp"
 #include "rig/rig.hpp"
 #include "rig/snapshot.hpp"
 
@@ -19,6 +21,9 @@ class QemuRig final : public Rig {
         std::string qemu, kernel;
         Fd initramfs;
         Fd disks;  ///< open only if the rig has some
+        Icount mode = Icount::off;
+        Fd log{};           ///< QEMU's record/replay log; open unless `mode` is off
+        std::string gdb{};  ///< path of the socket on which QEMU waits for a debugger; empty: it does not
     };
     /// Starts QEMU with a machine in this state. The guest is not up yet.
     QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, MachineState state);
@@ -44,6 +49,16 @@ class QemuRig final : public Rig {
     /// Shows what the guest's console says from now on, as it comes.
     void show_console(std::function<void(std::string_view)> take) { console_.show(std::move(take)); }
 
+    /// Looks for the witness in the sessions that start from now on; without it all of memory is searched at once.
+    using Search = std::function<std::vector<Stamped>(const GuestMemory&, const StampSearch&)>;
+    void search_with(Search search) { search_ = std::move(search); }
+    /// Of a machine that has what it would be told from elsewhere: a log, a script.
+    void mute() { channel_.mute(); }
+    /// QEMU's control channel (QMP), which belongs to the caller from now on. Not of a machine that is restored or kept.
+    [[nodiscard]] Fd take_control() { return std::move(control_); }
+    /// Takes what the machine says until QEMU has ended by itself; nullopt if the limit passed first.
+    [[nodiscard]] std::optional<int> await_end(std::chrono::milliseconds limit);
+
     /// A shell in the guest, with `in` and `out` as its terminal, until it ends or kEscape comes from `in`.
     /// Returns its exit status, 0 for the latter. Throws RigDied.
     int shell(int in, int out);
@@ -59,6 +74,7 @@ class QemuRig final : public Rig {
     std::chrono::milliseconds step_limit_;
     std::optional<Api> api_;
     bool bare_pumps_ = false;
+    Search search_;
     MachineState state_;
     std::optional<Snapshot> from_;  ///< open only if this machine was restored
     mutable Console console_;       ///< reading what is there already changes nothing a caller sees
@@ -66,6 +82,20 @@ class QemuRig final : public Rig {
     Fd control_;        ///< QMP, until it was used
     KeptProgram qemu_;  ///< last: dies first
 };
+
+/// The QEMU of this computer, the kernel (built if it is missing), an initramfs and disks. Throws LabError.
+/// `script`: what the guest is to be told, if it is to have that from the start.
+[[nodiscard]] QemuRig::Parts machine_parts(const RigFile& file, const RigOptions& options, const std::string& script = {});
+/// What starts a session with the named devices (all of them if empty) in a guest: a line of the protocol.
+[[nodiscard]] std::string exec_command(const RigFile& file, std::optional<Api> api, const std::vector<std::string>& devices);
+/// $LANDFALL_QEMU, else the one in PATH. Throws LabError.
+[[nodiscard]] std::string find_qemu();
+/// That the rig did not start, with the last lines of its console.
+[[nodiscard]] LabError not_booted(const RigFile& file, const RigDied& e);
+
+/// QEMU's arguments with what differs from start to start, descriptors and names, made equal; without the kernel's path.
+[[nodiscard]] std::vector<std::string> comparable_arguments(const RigFile& file, const RigOptions& options,
+                                                            Icount mode, Accelerator accelerator);
 
 /// Covers what a machine is made of. Not in it: what differs from start to start, and where the kernel's file lies.
 [[nodiscard]] SnapshotKey snapshot_key(const RigFile& file, const RigOptions& options, const QemuRig::Parts& parts,

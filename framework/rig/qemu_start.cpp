@@ -23,18 +23,6 @@ using std::chrono::milliseconds;
 // A guest takes 1 to 4 s in TCG and well below 1 s in KVM; a snapshot a tenth of a second.
 constexpr milliseconds kBootLimit{60'000}, kKvmBootLimit{5'000}, kSnapshotLimit{20'000};
 
-std::string find_qemu() {
-    const char* set = std::getenv("LANDFALL_QEMU");
-    const std::string name = set != nullptr && *set != '\0' ? set : "qemu-system-x86_64";
-    std::string found = find_program(name);
-    if (found.empty()) {
-        throw LabError(fmt::format("there is no {} on this machine", name),
-                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
-                       "LANDFALL_QEMU");
-    }
-    return found;
-}
-
 /// A memory file with holes: it takes what is written to it, and is gone with QEMU.
 Fd make_disks(const RigFile& file) {
     if (file.disks == 0) return {};
@@ -44,22 +32,15 @@ Fd make_disks(const RigFile& file) {
     return out;
 }
 
-LabError not_booted(const RigFile& file, const RigDied& e) {
-    std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
-    if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
-    return LabError(text);
-}
-
 class Starter {
   public:
     Starter(const RigFile& file, const RigOptions& options)
         : file_(file),
           options_(options),
-          qemu_(find_qemu()),
-          parts_(make_parts()) {}
+          parts_(machine_parts(file, options)) {}
 
     std::unique_ptr<QemuRig> start() {
-        const AcceleratorChoice choice(cache_dir(), qemu_);
+        const AcceleratorChoice choice(cache_dir(), parts_.qemu);
         try {
             auto rig = start_with(choice.first());
             choice.works(choice.first());
@@ -74,13 +55,6 @@ class Starter {
     }
 
   private:
-    [[nodiscard]] QemuRig::Parts make_parts() const {
-        const auto& kernel = options_.kernel.empty() ? file_.kernel : options_.kernel;
-        auto image = boot_image(kernel, [this](const auto& t) { log(t); });
-        return {qemu_, std::move(image.kernel), make_initramfs(landfall_program(), options_.carry, image.modules),
-                make_disks(file_)};
-    }
-
     std::unique_ptr<QemuRig> start_with(Accelerator accelerator) {
         // A guest that carries somebody's program is needed once.
         if (options_.boot || !options_.carry.empty()) return boot(accelerator);
@@ -122,11 +96,35 @@ class Starter {
 
     const RigFile& file_;
     const RigOptions& options_;
-    std::string qemu_;
     QemuRig::Parts parts_;
 };
 
 }  // namespace
+
+std::string find_qemu() {
+    const char* set = std::getenv("LANDFALL_QEMU");
+    const std::string name = set != nullptr && *set != '\0' ? set : "qemu-system-x86_64";
+    std::string found = find_program(name);
+    if (found.empty()) {
+        throw LabError(fmt::format("there is no {} on this machine", name),
+                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
+                       "LANDFALL_QEMU");
+    }
+    return found;
+}
+
+LabError not_booted(const RigFile& file, const RigDied& e) {
+    std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
+    if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
+    return LabError(text);
+}
+
+QemuRig::Parts machine_parts(const RigFile& file, const RigOptions& options, const std::string& script) {
+    std::string qemu = find_qemu();
+    auto image = boot_image(options.kernel.empty() ? file.kernel : options.kernel, options.log ? options.log : [](const auto&) {});
+    return {std::move(qemu), std::move(image.kernel), make_initramfs(landfall_program(), options.carry, image.modules, script),
+            make_disks(file)};
+}
 
 std::unique_ptr<QemuRig> start_qemu_rig(const RigFile& file, const RigOptions& options) {
     try {

@@ -415,6 +415,20 @@ TEST(Machine, OfDevicesThatStoreThings) {
     EXPECT_THAT(values(arguments_of("edu-pair-vtd"), "-drive"), testing::IsEmpty());
 }
 
+TEST(Machine, ThatCountsInstructions) {
+    const auto rig = load_rig("edu-pair-vtd");
+    EXPECT_THAT(icount_arguments(rig, Icount::off, -1), testing::IsEmpty());
+    const auto record = icount_arguments(rig, Icount::record, 15);
+    EXPECT_THAT(values(record, "-icount"), ElementsAre("shift=3,rr=record,rrfile=/proc/self/fd/15"));
+    EXPECT_THAT(values(record, "-serial"), ElementsAre("none", "none", "none", "chardev:port"));
+    auto replay = icount_arguments(rig, Icount::replay, 15);
+    EXPECT_THAT(values(replay, "-icount"), ElementsAre("shift=3,rr=replay,rrfile=/proc/self/fd/15"));
+    EXPECT_EQ(replay.back(), "-S");
+    replay.pop_back();
+    EXPECT_EQ(replay.size(), record.size()) << "they differ in nothing else";
+    EXPECT_THAT(values(icount_arguments(rig, Icount::deterministic, -1), "-icount"), ElementsAre("shift=3,sleep=off"));
+}
+
 TEST(Machine, OfEveryIommu) {
     const auto iommu = [](const std::string& rig) {
         const auto arguments = arguments_of(rig);

@@ -144,7 +144,7 @@ class LiveSession final : public Session {
             if (!options_.search || !SearchReader::concerns(text)) return text;
             try {
                 if (const auto search = search_.take(text))
-                    channel_.send(print_found(options_.search(*search)), deadline);
+                    channel_.answer(print_found(options_.search(*search)), deadline);
             } catch (const TextError& e) {
                 throw channel_.died(fmt::format("the rig asked its witness '{}' ({})", text, e.what()));
             }

@@ -166,6 +166,23 @@ TEST_F(SessionTest, TheWitnessAnswersInBetweenAndNobodyElseHears) {
     EXPECT_THAT(owned, testing::ElementsAre(1U, 0U));
 }
 
+// As a guest that has its steps from elsewhere.
+TEST_F(SessionTest, AMutedChannelOnlyAnswers) {
+    play([](Peer& peer) {
+        peer.say(kHead);
+        peer.say("witness search 0x2a 3\n");
+        EXPECT_EQ(peer.hear(), "found");
+        peer.say("@1 @2 sleep 1ms => ok\nend 1\n");
+        peer.say("exit 0\n");
+        EXPECT_EQ(peer.hear(), "") << "nothing else was sent";
+    });
+    channel_->mute();
+    auto session = make_session(*channel_, {"fake", std::chrono::seconds(20), true, [](const StampSearch&) { return std::vector<Stamped>(); }});
+    EXPECT_TRUE(session->step(line("sleep 1ms"), {}).observed);
+    session->finish({});
+    hang_up(std::move(session));
+}
+
 TEST_F(SessionTest, AQuestionThatIsNoneEndsTheSession) {
     play([](Peer& p) {
         p.say(kHead);

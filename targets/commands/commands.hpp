@@ -12,6 +12,7 @@
 namespace landfall {
 
 void add_run(CLI::App& app, ExitStatus& status);
+void add_replay(CLI::App& app, ExitStatus& status);
 void add_matrix(CLI::App& app, ExitStatus& status);
 void add_check(CLI::App& app, ExitStatus& status);
 void add_report(CLI::App& app, ExitStatus& status);
@@ -35,6 +36,7 @@ struct ExecArguments {
     std::vector<std::string> devices;  ///< NAME=BDF or NAME=BDF,scratch
     bool witness = false, bare_pumps = false;
     std::optional<Api> api;  ///< nullopt: what the kernel has
+    int answers = 0;         ///< descriptor on which the witness answers; 0: among the steps
 };
 /// What `landfall exec` does once its command line is read. Throws as every command.
 [[nodiscard]] ExitStatus exec_steps(const ExecArguments& arguments);

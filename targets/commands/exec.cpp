@@ -1,5 +1,6 @@
 // `landfall exec`: the one program on a rig. Steps on stdin, trace on stdout, log on stderr.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -51,15 +52,23 @@ class Output {
     std::chrono::steady_clock::time_point flushed_;
 };
 
+/// Byte by byte: what follows the line is for another reader.
+bool read_line(int fd, std::string& line) {
+    line.clear();
+    for (char c = 0; read(fd, &c, 1) == 1; line += c)
+        if (c == '\n') return true;
+    return false;
+}
+
 // Who sees all memory is at the other end of our lines, if anybody is. After a step that was not met its `end` is still
 // to be read; nothing else may come before the answer.
-std::unique_ptr<GuestWitness> find_witness(bool wanted, LineReader& reader, Output& output) {
-    if (!wanted) return nullptr;
+std::unique_ptr<GuestWitness> find_witness(const ExecArguments& arguments, LineReader& reader, Output& output) {
+    if (!arguments.witness) return nullptr;
     try {
-        return std::make_unique<GuestWitness>([&](const std::vector<std::string>& question) {
+        return std::make_unique<GuestWitness>([&, answers = arguments.answers](const std::vector<std::string>& question) {
             for (const auto& line : question) output.put(line);
             std::string answer;
-            while (reader.next(answer))
+            while (answers == STDIN_FILENO ? reader.next(answer) : read_line(answers, answer))
                 if (answer != "end") return answer;
             throw LabError("nobody answers for the machine's memory");
         });
@@ -110,7 +119,7 @@ ExitStatus exec_steps(const ExecArguments& arguments) {
         const Loan loan(std::move(devices));
         LinuxTarget target(loan.functions(), arguments.api);
         LineReader reader(std::cin, "<stdin>");
-        const auto witness = find_witness(arguments.witness, reader, output);
+        const auto witness = find_witness(arguments, reader, output);
         Runner runner(target, [&](const Line& line) { output.put(line); }, witness.get(),
                       arguments.bare_pumps ? Runner::Pumps::bare : Runner::Pumps::reported);
         for (const auto& line : runner.begin()) output.put(line);

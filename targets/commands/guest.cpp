@@ -25,6 +25,7 @@
 #include "linux/guest_modules.hpp"
 #include "linux/sysfs.hpp"
 #include "os/fd.hpp"
+#include "rig/initramfs.hpp"
 #include "rig/observation.hpp"
 
 namespace landfall {
@@ -127,8 +128,9 @@ int run(const std::string& program, std::vector<std::string> words,
 
 /// In a fork of this process: an emulated processor that has just been restored takes a quarter of a second to load and
 /// link a program, and this one is loaded already.
-int exec(std::istream& arguments, int port) {
+int exec(std::istream& arguments, int steps, int port) {
     ExecArguments wanted;
+    if (steps != port) wanted.answers = STDOUT_FILENO;
     for (std::string word; arguments >> word;) {
         if (word == "witness") wanted.witness = true;
         else if (word == "bare-pumps") wanted.bare_pumps = true;
@@ -136,7 +138,7 @@ int exec(std::istream& arguments, int port) {
         else wanted.devices.push_back(word);
     }
     return run([&] {
-        dup2(port, STDIN_FILENO);
+        dup2(steps, STDIN_FILENO);
         dup2(port, STDOUT_FILENO);
         try {
             return static_cast<int>(exec_steps(wanted));
@@ -195,21 +197,28 @@ std::string restore(const ConfigSpaces& functions) {
     return fmt::format("functions that cannot be set up again: {}", fmt::join(lost, " "));
 }
 
-void serve(int port) {
-    const ConfigSpaces functions("/sys/bus/pci/devices");
-    answer(port, kReady);
-    while (const auto command = next_command(port)) {
+/// Carries out what comes from `commands` until its end. Returns false if it said to power off.
+bool obey(int commands, int port, const ConfigSpaces& functions) {
+    while (const auto command = next_command(commands)) {
         std::istringstream words(*command);
         std::string verb;
         words >> verb;
         if (verb == "restored") answer(port, restore(functions));
-        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, port)));
+        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, commands, port)));
         if (verb == "tap") answer(port, fmt::format("exit {}", tap(*command, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
-        if (verb == "poweroff") return;
+        if (verb == "poweroff") return false;
         // Anything else was meant for a program that ended before it read it: `end`, after a step was not
         // met.
     }
+    return true;
+}
+
+void serve(int port) {
+    const ConfigSpaces functions("/sys/bus/pci/devices");
+    answer(port, kReady);
+    if (const Fd script(open(kScriptFile, O_RDONLY | O_CLOEXEC)); script && !obey(script.get(), port, functions)) return;
+    obey(port, port, functions);
 }
 
 [[noreturn]] void be_first_process() {
