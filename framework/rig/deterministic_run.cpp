@@ -1,0 +1,74 @@
+#include "rig/deterministic_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "landfall/error.hpp"
+#include "landfall/scenario.hpp"
+#include "rig/qemu_rig.hpp"
+
+namespace landfall {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Counting takes time, and the guest does all its steps without a pause: the first answers may stand behind a busy host.
+constexpr milliseconds kBootLimit = seconds(300), kStepLimit = seconds(100);
+
+/// Nothing for a scenario the rig cannot run, since then none of it runs.
+std::string script_of(const RigFile& file, const Scenario& scenario, const RigOptions& boot) {
+    const auto devices = scenario.devices();
+    const auto known = [&file](const std::string& name) {
+        return std::ranges::find(file.functions, name, &RigFunction::name) != file.functions.end();
+    };
+    if (!std::ranges::all_of(devices, known)) return {};
+    return exec_command(file, chosen_api(file, boot), devices) + '\n' + session_lines(scenario);
+}
+
+}  // namespace
+
+void expect_deterministic(const RigFile& file) {
+    if (file.kind != RigFile::Kind::qemu)
+        throw LabError(fmt::format("rig {} has no deterministic mode: it is not of kind qemu", file.name),
+                       file.kind == RigFile::Kind::sim ? "a simulated rig is deterministic as it is" : "");
+    std::ignore = icount_arguments(file, Icount::deterministic, -1);
+}
+
+std::string session_lines(const Scenario& scenario) {
+    std::string out;
+    const std::span<const Line> lines = scenario.lines;
+    for (std::size_t i = 0; i < lines.size();) {
+        const auto block = lines.subspan(i, block_length(lines.subspan(i)));
+        i += block.size();
+        bool lanes = false;
+        for (const auto& line : block) {
+            if (line.step() == nullptr) continue;
+            out += print(as_scenario(line)) + '\n';
+            lanes = lanes || line.lane != 0;
+        }
+        if (lanes) out += "go\n";
+    }
+    return out + "end\n";
+}
+
+RunResult deterministic_run(const RigFile& file, const Scenario& scenario, const RigOptions& boot, const RunOptions& options) {
+    expect_deterministic(file);
+    auto patient = boot;
+    patient.step_limit = std::max(boot.step_limit, kStepLimit);
+    auto parts = machine_parts(file, patient, script_of(file, scenario, boot));
+    parts.mode = Icount::deterministic;
+    if (boot.log) boot.log(fmt::format("booting {} with {} (tcg, deterministic)", file.name, parts.kernel));
+    QemuRig rig(file, patient, parts, Accelerator::tcg, MachineState::blank(std::uint64_t{file.memory_mib} << 20U));
+    rig.mute();
+    try {
+        rig.boot(kBootLimit);
+    } catch (const RigDied& e) {
+        throw not_booted(file, e);
+    }
+    return run_scenario(rig, scenario, options);
+}
+
+}  // namespace landfall
