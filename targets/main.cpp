@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
         "exit status: 0 pass, 1 violation, 2 usage or scenario error, 3 rig or infrastructure,\n"
         "             4 requirement unmet, 5 inconclusive");
     auto status = ExitStatus::pass;
-    for (const auto add : {add_run, add_matrix, add_check, add_report, add_explore, add_faults, add_fuzz, add_soak, add_speed, add_generate,
+    for (const auto add : {add_run, add_replay, add_matrix, add_check, add_report, add_explore, add_faults, add_fuzz, add_soak, add_speed, add_generate,
                            add_shrink, add_observe, add_tap, add_exec, add_topology, add_rig, add_kernel, add_doctor, add_guest})
         add(app, status);
     try {

@@ -1,6 +1,9 @@
 #include "commands/results.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdio>
 
 #include "landfall/report.hpp"
 #include "landfall/witness.hpp"
@@ -35,6 +38,22 @@ ExitStatus graver(ExitStatus a, ExitStatus b) {
     for (const auto s : {ExitStatus::violation, ExitStatus::lab, ExitStatus::inconclusive, ExitStatus::pass})
         if (a == s || b == s) return s;
     return ExitStatus::unmet;
+}
+
+void tell(const std::string& name, const RunResult& result, double seconds, bool story) {
+    const auto& v = result.verdict;
+    if (story) fmt::print("{}\n", landfall::story(result.trace, v));
+    fmt::print("{:<12} {:<36} {:>4} steps {:>5} DMAs {:>7.2f} s", word_for(result), name, v.steps, v.dmas, seconds);
+    fmt::print("{}\n", v.reason.empty() ? "" : "  " + v.reason);
+    for (const auto& violation : v.violations) {
+        if (violation.known.empty()) fmt::print("\n{}\n", explain(result.trace, violation));
+        else fmt::print("  known: {}: {} [{}]\n", violation.rule, violation.summary, violation.known);
+    }
+    if (v.kind == Verdict::Kind::inconclusive || result.rig_lost) {
+        const auto& c = result.console;
+        fmt::print("last of the console:\n{}\n", c.substr(c.size() - std::min<std::size_t>(c.size(), 2000)));
+    }
+    std::fflush(stdout);
 }
 
 JunitCase junit_case(const std::string& suite, const std::string& rig, const std::string& name,

@@ -20,6 +20,8 @@ namespace landfall {
 /// The status of a whole run: the gravest that any scenario had. One that could not run here is a skip beside one
 /// that passed; only where nothing ran at all is the status `unmet`.
 [[nodiscard]] ExitStatus graver(ExitStatus a, ExitStatus b);
+/// To stdout: a line, every violation explained, the end of the console of a run that proved nothing; with `story` every step.
+void tell(const std::string& name, const RunResult& result, double seconds, bool story);
 [[nodiscard]] JunitCase junit_case(const std::string& suite, const std::string& rig, const std::string& name,
                                    const RunResult& result, double seconds);
 /// DIR/NAME.trace, .console and, unless it passed, .txt with the explanation and .witness.trace with the few lines

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "commands/boot_options.hpp"
 #include "commands/commands.hpp"
@@ -13,7 +14,9 @@
 #include "landfall/report.hpp"
 #include "landfall/scenario.hpp"
 #include "os/files.hpp"
+#include "rig/deterministic_run.hpp"
 #include "rig/known_file.hpp"
+#include "rig/record_replay.hpp"
 #include "rig/rig_keeper.hpp"
 
 namespace landfall {
@@ -23,29 +26,13 @@ using Clock = std::chrono::steady_clock;
 
 struct Arguments {
     std::vector<std::string> scenarios;
-    std::string rig = "sim", output, junit;
+    std::string rig = "sim", output, junit, record;
     RigOptions boot;
-    bool story = false, fail_fast = false, quiet = false;
+    bool deterministic = false, story = false, fail_fast = false, quiet = false;
 };
 
 double seconds_since(Clock::time_point begin) {
     return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-void tell(const std::string& name, const RunResult& result, double seconds, bool story) {
-    const auto& v = result.verdict;
-    if (story) fmt::print("{}\n", landfall::story(result.trace, v));
-    fmt::print("{:<12} {:<36} {:>4} steps {:>5} DMAs {:>7.2f} s", word_for(result), name, v.steps, v.dmas, seconds);
-    fmt::print("{}\n", v.reason.empty() ? "" : "  " + v.reason);
-    for (const auto& violation : v.violations) {
-        if (violation.known.empty()) fmt::print("\n{}\n", explain(result.trace, violation));
-        else fmt::print("  known: {}: {} [{}]\n", violation.rule, violation.summary, violation.known);
-    }
-    if (v.kind == Verdict::Kind::inconclusive || result.rig_lost) {
-        const auto& c = result.console;
-        fmt::print("last of the console:\n{}\n", c.substr(c.size() - std::min<std::size_t>(c.size(), 2000)));
-    }
-    std::fflush(stdout);
 }
 
 Scene scene_of(const Trace& trace) {
@@ -62,6 +49,23 @@ void tell_unseen(const std::vector<const Known*>& known) {
     if (!known.empty()) fmt::print("known but not seen on this rig: {}\n", fmt::join(references, "; "));
 }
 
+/// Nothing if no run is to be recorded. Throws before anything has run.
+std::optional<NewRecording> begin_recording(const Arguments& arguments, std::size_t scenarios, const RigFile& rig) {
+    if (arguments.record.empty()) return std::nullopt;
+    if (scenarios != 1) throw TextError({"--record", 0, 0}, fmt::format("{} scenarios", scenarios), "one");
+    expect_recordable(rig);
+    return std::optional<NewRecording>(std::in_place, arguments.record);
+}
+
+/// A machine that is recorded, or deterministic, runs the scenario and nothing else. That the rig is fit is seen on another.
+RunResult run_one(const Arguments& arguments, const Scenario& scenario, const RunOptions& options, RigKeeper& rig,
+                  std::optional<NewRecording>& recording) {
+    if (!recording && !arguments.deterministic) return run_scenario(rig.get(), scenario, options);
+    rig.lost();
+    if (recording) return record_run(rig.file(), scenario, arguments.boot, options, *recording);
+    return deterministic_run(rig.file(), scenario, arguments.boot, options);
+}
+
 ExitStatus run(Arguments& arguments) {
     // Everything that can be wrong with the texts is said before anything starts.
     std::vector<Scenario> scenarios;
@@ -71,6 +75,8 @@ ExitStatus run(Arguments& arguments) {
         if (!quiet) fmt::print(stderr, "landfall: {}\n", text);
     };
     RigKeeper rig(load_rig(arguments.rig), arguments.boot);
+    auto recording = begin_recording(arguments, scenarios.size(), rig.file());
+    if (arguments.deterministic) expect_deterministic(rig.file());
     RunOptions options;
     options.check.known = load_known();
     options.fail_fast = arguments.fail_fast;
@@ -84,9 +90,9 @@ ExitStatus run(Arguments& arguments) {
     std::string kernel;
     for (const auto& scenario : scenarios) {
         const auto name = std::filesystem::path(scenario.file).stem().string();
-        auto& machine = rig.get();
+        if (!arguments.deterministic || cases.empty()) static_cast<void>(rig.get());
         const auto started = Clock::now();
-        auto result = run_scenario(machine, scenario, options);
+        auto result = run_one(arguments, scenario, options, rig, recording);
         const auto seconds = seconds_since(started);
         if (auto k = fact_value(result.trace, "kernel"); !k.empty()) kernel = k;
         const auto proof = prove(result, options.check);
@@ -124,7 +130,12 @@ void add_run(CLI::App& app, ExitStatus& status) {
     command->add_option("-o,--output", a.output, "directory for traces, consoles and explanations");
     command->add_option("--junit", a.junit, "write a JUnit XML report to this file");
     command->add_flag("--story", a.story, "tell each run step by step");
-    command->add_flag("--fail-fast", a.fail_fast, "stop at the first violation");
+    auto* fail_fast = command->add_flag("--fail-fast", a.fail_fast, "stop at the first violation");
+    auto* record = command->add_option("--record", a.record, "a new directory: the run is recorded there, for landfall replay");
+    command->add_flag("--deterministic", a.deterministic, "a virtual rig that counts instructions: the same trace every time, times included")
+        ->excludes(fail_fast)
+        ->excludes(record);
+    record->excludes(fail_fast);
     command->add_flag("-q,--quiet", a.quiet, "no progress on stderr");
     command->callback([arguments, &status] { status = run(*arguments); });
 }
