@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import signal
 import subprocess
+import sys
+import threading
 from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -27,11 +30,48 @@ class LabBrokenError(Exception):
     """Nothing can be said about any kernel."""
 
 
+_guard = threading.RLock()  # a signal may come to who holds it
+_running: set[subprocess.Popen[str]] = set()
+_ending = False
+
+
 def landfall(*words: str, limit: int) -> subprocess.CompletedProcess[str]:
+    """Runs it to its end, at most `limit` seconds. May be called by several threads."""
     try:
-        return subprocess.run([LANDFALL, *words], capture_output=True, text=True, timeout=limit, check=False)
+        with _guard:
+            if _ending:
+                raise LabBrokenError("told to end")
+            process = subprocess.Popen([LANDFALL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            _running.add(process)
+        with process:
+            try:
+                told, why = process.communicate(timeout=limit)
+            finally:
+                process.kill()  # no effect if it has ended
+                with _guard:
+                    _running.discard(process)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabBrokenError(str(error)) from error
+    if _ending:
+        raise LabBrokenError("told to end")
+    return subprocess.CompletedProcess(process.args, process.returncode, told, why)
+
+
+def end_all() -> None:
+    """What runs is told to end, and takes its virtual machines along; nothing begins any more."""
+    global _ending
+    with _guard:
+        _ending = True
+        for process in _running:
+            process.terminate()
+
+
+def take_along_on_sigterm() -> None:
+    def end(*_: object) -> None:
+        end_all()
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def shipped() -> dict[str, Mutant]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import importlib.machinery
 import importlib.util
 import pathlib
 import subprocess
 import sys
+import time
 from types import ModuleType
 
 import pytest
@@ -110,6 +112,23 @@ def test_resumes_what_has_not_changed(lab: ModuleType, monkeypatch: pytest.Monke
     assert f"| leak | killed | edu-pair-vtd | {SCENARIO} |" in (tmp_path / "page.md").read_text(encoding="utf-8")
     assert start(lab, monkeypatch, tmp_path, program, "--resume", "--declared") == 0
     assert sorted(program.ran[5:]) == ["6.12", "leak"]  # other scenarios
+
+
+def test_what_runs_is_taken_along(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    program, mark = tmp_path / "landfall", tmp_path / "running"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\nexec sleep 600\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr(lab.kernels, "LANDFALL", program)
+    monkeypatch.setattr(lab.kernels, "_ending", False)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        run = pool.submit(lab.kernels.landfall, "run", limit=600)
+        while not mark.exists() and not run.done():
+            time.sleep(0.01)
+        lab.kernels.end_all()
+        with pytest.raises(lab.LabBrokenError, match="told to end"):
+            run.result(timeout=60)
+    with pytest.raises(lab.LabBrokenError, match="told to end"):
+        lab.kernels.landfall("run", limit=600)
 
 
 def test_each_part_of_the_page_keeps_the_others(lab: ModuleType, tmp_path: pathlib.Path) -> None:
