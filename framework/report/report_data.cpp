@@ -130,6 +130,7 @@ void ReportData::add_dma(const Line& line, const DmaRequest& request, const Inte
     t.note = take_note(line);
     t.status = number_of(landing->status);
     t.line = line.number;
+    if (const auto* pumped = line.event() == nullptr ? nullptr : std::get_if<DmaEvent>(line.event())) t.times = pumped->times;
     dmas_.push_back(t);
 }
 

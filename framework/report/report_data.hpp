@@ -49,6 +49,7 @@ class ReportData {
         std::int32_t device = 0, place = 0, expected = Texts::kNone, note = Texts::kNone;
         int status = 0;  ///< 0 done, 1 error, 2 timeout, 3 unknown
         unsigned line = 0;
+        std::uint64_t times = 1;  ///< DMAs it tells of
     };
     struct Place {
         std::string text;

@@ -113,6 +113,7 @@ TEST(ReportData, TellsStepsDmasAndEventsApart) {
     EXPECT_THAT(column_of(dmas, "line"), ElementsAre(20, 24, 28));
     EXPECT_THAT(column_of(dmas, "page"), ElementsAre(0x200, 0x200, 0x300));
     EXPECT_THAT(column_of(dmas, "seq"), ElementsAre(4, 5, 6)) << "one more, for 0 means none";
+    EXPECT_THAT(column_of(dmas, "times"), ElementsAre(1, 1, 1));
     const auto places = column_of(dmas, "place");
     EXPECT_EQ(data["places"][places[1]], json({"lands p1", 0}));
     EXPECT_EQ(data["places"][places[2]], json({"nowhere", -1}));
@@ -213,6 +214,14 @@ TEST(ReportData, AddressesBeyondADoubleStayExact) {
     EXPECT_THAT(column_of(data["dmas"], "page"), ElementsAre(0xfffffffffffff));
     EXPECT_THAT(column_of(data["dmas"], "byte"), ElementsAre(8));
     EXPECT_THAT(column_of(data["dmas"], "status"), ElementsAre(1));
+}
+
+TEST(ReportData, SaysHowManyDmasALineTellsOf) {
+    const auto data = data_of(Trace::parse(kHead + "@10 @20 pump a write 0x200000+64 => ok\n"
+                                                   "@30 @40 ! dma a write 0x200000+64 times 200 => done seq 2 nowhere\n"
+                                                   "@50 @60 halt a => ok 0xc8\n"
+                                                   "end 2\n"));
+    EXPECT_THAT(column_of(data["dmas"], "times"), ElementsAre(200));
 }
 
 TEST(ReportData, NoSuchModel) { EXPECT_THROW(ReportData("x", "folklore"), TextError); }

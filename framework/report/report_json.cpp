@@ -193,6 +193,7 @@ nlohmann::json ReportData::dmas_json() const {
     out["place"] = column(dmas, [](const Transfer& t) { return t.place; });
     out["status"] = column(dmas, [](const Transfer& t) { return t.status; });
     out["seq"] = column(dmas, [](const Transfer& t) { return exact(t.seq); });
+    out["times"] = column(dmas, [](const Transfer& t) { return exact(t.times); });
     out["expected"] = column(dmas, [](const Transfer& t) { return t.expected; });
     out["note"] = column(dmas, [](const Transfer& t) { return t.note; });
     return out;

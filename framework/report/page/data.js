@@ -47,7 +47,8 @@ const kStatus = ["done ", "error ", "timeout ", ""];
 const request_text = (row) => {
   const to = kVerbs[dmas.verb[row]] === "copy" ? ` to ${iova_text(dmas.target_page[row], dmas.target_byte[row])}` : "";
   return `${data.devices[dmas.device[row]]} ${kVerbs[dmas.verb[row]]} ` +
-    `${iova_text(dmas.page[row], dmas.byte[row])}+${size_text(dmas.length[row])}${to}`;
+    `${iova_text(dmas.page[row], dmas.byte[row])}+${size_text(dmas.length[row])}${to}` +
+    (dmas.times[row] > 1 ? ` times ${dmas.times[row]}` : "");
 };
 const landing_text = (row) => data.places[dmas.place[row]][0];
 const buffer_of = (row) => data.places[dmas.place[row]][1];
