@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -80,11 +79,11 @@ class FakeTarget final : public Target, private Iommu {
             if (target_.engine_dies || nth == target_.skips) return;
             const auto off = nth == target_.strays ? target_.stray_by.load() : 0;
             for (std::uint32_t i = 0; i < c.length; i += 8) {
-                const auto* from = target_.translate(c.source + i);
+                auto* from = target_.translate(c.source + i);
                 auto* to = target_.translate(c.destination + i + off);
                 if (to == nullptr) continue;
-                if (from != nullptr) std::memcpy(to, from, 8);
-                else if (target_.reads_zeros) std::memset(to, 0, 8);
+                if (from != nullptr) word_at(to).store(word_at(from).load());
+                else if (target_.reads_zeros) word_at(to).store(0);
             }
         }
         Landing::Status wait(std::chrono::milliseconds) override {
@@ -94,6 +93,11 @@ class FakeTarget final : public Target, private Iommu {
         }
 
       private:
+        /// Two devices may write one word, and somebody may look at it meanwhile.
+        static std::atomic_ref<std::uint64_t> word_at(std::byte* at) {
+            return std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at));
+        }
+
         FakeTarget& target_;
         bool known_ = false;
         std::uint32_t flying_ = 0;

@@ -143,8 +143,8 @@ Recording::Recording(fs::path directory) : directory_(std::move(directory)) {
         manifest_ = manifest_of(json);
         hashes = json.at("files");
         for (const auto* name : kAll)
-            if (const auto is = hash_of(file(name)); is != hashes.at(name))
-                throw trouble(file(name), fmt::format("not as it was recorded: its hash is {}, expected {}", is, hashes.at(name).get<std::string>()));
+            if (const auto is = hash_of(file(name)), was = hashes.at(name).get<std::string>(); is != was)
+                throw trouble(file(name), fmt::format("not as it was recorded: its hash is {}, expected {}", is, was));
     } catch (const Json::exception& e) {
         throw trouble(path, fmt::format("not as it was recorded: {}", e.what()));
     } catch (const TextError& e) {
