@@ -393,11 +393,9 @@ bool Arena::twice(const Hit& hit, Veiled word) const {
 void Arena::keep(const Spot& spot, const Content& words) {
     const std::lock_guard lock(mutex_);
     auto next = words.begin();
-    for (const auto& [hit, count] : spot.pieces_) {
-        const auto end = next + static_cast<std::ptrdiff_t>(count);
-        std::copy(next, end, hit.block->shadow.begin() + static_cast<std::ptrdiff_t>(hit.word));
-        next = end;
-    }
+    for (const auto& [hit, count] : spot.pieces_)
+        for (auto word = hit.word; word < hit.word + count; ++word, ++next)
+            if (hit.block->load(word) == *next) hit.block->shadow[word] = *next;
 }
 
 std::uint64_t Arena::sequence_of(Veiled word) const {

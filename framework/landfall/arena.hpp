@@ -74,7 +74,7 @@ class Arena {
     [[nodiscard]] Spot spot(const std::vector<Segment>& places) const;
     /// These words stand in these places, all of them, and none of its pages begins in another page too.
     [[nodiscard]] bool stands(const Spot& spot, const Content& words) const;
-    /// They become the known content.
+    /// They become the known content where they still stand: what has come over them is another DMA's, to be accepted with it.
     void keep(const Spot& spot, const Content& words);
 
     /// Current content of the places, in order; gaps are left as zeros.
