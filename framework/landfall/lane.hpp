@@ -127,7 +127,7 @@ class Lane {
     DeviceId device_;
     Arena& arena_;
     StagingSlice slice_;
-    StagingSlice out_, in_;  ///< what a write sends, where a read arrives; a steady pump, which only writes, sends from both
+    StagingSlice out_, in_;  ///< what a write sends, where a read arrives; a steady pump that writes sends from both
     Bustle& bustle_;
     std::unique_ptr<Engine> engine_;
     bool ready_ = false;

@@ -63,11 +63,7 @@ RunResult deterministic_run(const RigFile& file, const Scenario& scenario, const
     if (boot.log) boot.log(fmt::format("booting {} with {} (tcg, deterministic)", file.name, parts.kernel));
     QemuRig rig(file, patient, parts, Accelerator::tcg, MachineState::blank(std::uint64_t{file.memory_mib} << 20U));
     rig.mute();
-    try {
-        rig.boot(kBootLimit);
-    } catch (const RigDied& e) {
-        throw not_booted(file, e);
-    }
+    boot_or_throw(rig, kBootLimit);
     return run_scenario(rig, scenario, options);
 }
 

@@ -2,6 +2,7 @@
 
 #include "landfall/report.hpp"
 #include "landfall/scenario.hpp"
+#include "rig/complaint_test.hpp"
 #include "rig/guest_test.hpp"
 
 namespace landfall {
@@ -17,14 +18,7 @@ TEST(DeterministicRun, AGuestIsToldWhatASessionWouldSend) {
 
 TEST(DeterministicRun, RigsThatDoNotDoTheSameAgainAreRefused) {
     EXPECT_NO_THROW(expect_deterministic(load_rig("edu-pair-vtd")));
-    const auto refusal = [](const std::string& rig) -> std::string {
-        try {
-            expect_deterministic(load_rig(rig));
-        } catch (const LabError& e) {
-            return e.what();
-        }
-        return "none";
-    };
+    const auto refusal = [](const std::string& rig) { return complaint<LabError>([&] { expect_deterministic(load_rig(rig)); }); };
     EXPECT_THAT(refusal("sim"), HasSubstr("rig sim has no deterministic mode"));
     EXPECT_THAT(refusal("nvme-pair-vtd"), HasSubstr("nvme"));
     EXPECT_THAT(refusal("igb-pair-vtd-smp"), HasSubstr("2 processors"));

@@ -90,8 +90,8 @@ class QemuRig final : public Rig {
 [[nodiscard]] std::string exec_command(const RigFile& file, std::optional<Api> api, const std::vector<std::string>& devices);
 /// $LANDFALL_QEMU, else the one in PATH. Throws LabError.
 [[nodiscard]] std::string find_qemu();
-/// That the rig did not start, with the last lines of its console.
-[[nodiscard]] LabError not_booted(const RigFile& file, const RigDied& e);
+/// Boots it. Throws LabError with the last lines of its console if it dies meanwhile.
+void boot_or_throw(QemuRig& rig, std::chrono::milliseconds limit);
 
 /// QEMU's arguments with what differs from start to start, descriptors and names, made equal; without the kernel's path.
 [[nodiscard]] std::vector<std::string> comparable_arguments(const RigFile& file, const RigOptions& options,

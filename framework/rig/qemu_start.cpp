@@ -32,6 +32,12 @@ Fd make_disks(const RigFile& file) {
     return out;
 }
 
+LabError not_booted(const RigFile& file, const RigDied& e) {
+    std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
+    if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
+    return LabError(text);
+}
+
 class Starter {
   public:
     Starter(const RigFile& file, const RigOptions& options)
@@ -113,10 +119,12 @@ std::string find_qemu() {
     return found;
 }
 
-LabError not_booted(const RigFile& file, const RigDied& e) {
-    std::string text = fmt::format("rig {} did not boot: {}", file.name, e.what());
-    if (!e.console().empty()) text += "\n--- last lines of its console ---\n" + e.console();
-    return LabError(text);
+void boot_or_throw(QemuRig& rig, milliseconds limit) {
+    try {
+        rig.boot(limit);
+    } catch (const RigDied& e) {
+        throw not_booted(rig.file(), e);
+    }
 }
 
 QemuRig::Parts machine_parts(const RigFile& file, const RigOptions& options, const std::string& script) {

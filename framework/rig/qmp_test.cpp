@@ -8,6 +8,7 @@
 
 #include "landfall/error.hpp"
 #include "os/wire.hpp"
+#include "rig/complaint_test.hpp"
 
 namespace landfall {
 namespace {
@@ -37,16 +38,6 @@ class QmpTest : public testing::Test {
         const ssize_t n = recv(wire_.theirs.get(), out.data(), out.size(), MSG_DONTWAIT);
         out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
         return out;
-    }
-    /// What the error says that `act` ends with.
-    template <class Act>
-    static std::string complaint(Act act) {
-        try {
-            act();
-        } catch (const LabError& e) {
-            return e.what();
-        }
-        return "none";
     }
 
     Wire wire_ = make_wire();
@@ -86,29 +77,29 @@ TEST_F(QmpTest, ARefusalSaysWhyAndTheNextCommandGoesOn) {
 TEST_F(QmpTest, SilenceHasALimit) {
     auto qmp = negotiated();
     const auto act = [&] { qmp.execute("cont", nothing_, Deadline(milliseconds(20))); };
-    EXPECT_EQ(complaint(act), "QEMU did not answer to cont: not in time");
+    EXPECT_EQ(complaint<LabError>(act), "QEMU did not answer to cont: not in time");
 }
 
 TEST_F(QmpTest, AClosedChannelIsNoReply) {
     auto qmp = negotiated();
     wire_.theirs.reset();
-    EXPECT_THAT(complaint([&] { qmp.execute("cont", nothing_, soon_); }), HasSubstr("the channel is closed"));
+    EXPECT_THAT(complaint<LabError>([&] { qmp.execute("cont", nothing_, soon_); }), HasSubstr("the channel is closed"));
 }
 
 TEST_F(QmpTest, WhatIsNoGreetingIsQuoted) {
     say("SSH-2.0-OpenSSH_9.2\r\n");
-    EXPECT_THAT(complaint([&] { connect(); }), HasSubstr("no QMP message: 'SSH-2.0-OpenSSH_9.2"));
+    EXPECT_THAT(complaint<LabError>([&] { connect(); }), HasSubstr("no QMP message: 'SSH-2.0-OpenSSH_9.2"));
 }
 
 TEST_F(QmpTest, AGreetingWithoutAVersionIsNone) {
     say("{\"QMP\": {}}\n");
-    EXPECT_THAT(complaint([&] { connect(); }), HasSubstr("QEMU did not answer to its greeting"));
+    EXPECT_THAT(complaint<LabError>([&] { connect(); }), HasSubstr("QEMU did not answer to its greeting"));
 }
 
 TEST_F(QmpTest, NoReplyIsTakenForOne) {
     auto qmp = negotiated();
     say("{\"neither\": 1}\n");
-    EXPECT_THAT(complaint([&] { qmp.execute("cont", nothing_, soon_); }), HasSubstr("it sent {\"neither\":1}"));
+    EXPECT_THAT(complaint<LabError>([&] { qmp.execute("cont", nothing_, soon_); }), HasSubstr("it sent {\"neither\":1}"));
 }
 
 TEST_F(QmpTest, AMessageWithoutEndIsGivenUp) {
@@ -127,7 +118,7 @@ TEST_F(QmpTest, AMessageWithoutEndIsGivenUp) {
             }
         }
     };
-    EXPECT_THAT(complaint(act), HasSubstr("a message without end"));
+    EXPECT_THAT(complaint<LabError>(act), HasSubstr("a message without end"));
 }
 
 }  // namespace

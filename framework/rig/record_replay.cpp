@@ -24,7 +24,7 @@ using Files = RecordingFiles;
 using Json = nlohmann::json;
 
 // A machine that counts its instructions, and writes of every interrupt before which of them it came, runs at a fraction of the
-// speed of one that does not; docs/rigs.md has figures. One that replays need not sleep where the other one waited, but looks into
+// speed of one that does not; docs/replay.md has figures. One that replays need not sleep where the other one waited, but looks into
 // the log before every few instructions. On a host with other work both take several times as long again.
 constexpr milliseconds kBootLimit = seconds(600), kStepLimit = seconds(100), kControlLimit = seconds(60), kEndLimit = seconds(60);
 // Under a debugger it is a person who makes it wait.
@@ -115,14 +115,6 @@ class SearchReplayer {
 
 void say(const std::function<void(const std::string&)>& log, const std::string& text) {
     if (log) log(text);
-}
-
-void boot_or_throw(QemuRig& rig, milliseconds limit) {
-    try {
-        rig.boot(limit);
-    } catch (const RigDied& e) {
-        throw not_booted(rig.file(), e);
-    }
 }
 
 // QEMU writes the head of its log when it ends by itself, as it does when its guest panics.

@@ -2,6 +2,7 @@
 
 #include "landfall/report.hpp"
 #include "landfall/scenario.hpp"
+#include "rig/complaint_test.hpp"
 #include "rig/guest_test.hpp"
 
 namespace landfall {
@@ -34,14 +35,7 @@ TEST(RecordReplay, HowAMachineWasLostAtTheEndIsNotCompared) {
 
 TEST(RecordReplay, RigsThatQemuDoesNotRecordAreRefused) {
     EXPECT_NO_THROW(expect_recordable(load_rig("edu-pair-vtd")));
-    const auto refusal = [](const std::string& rig) -> std::string {
-        try {
-            expect_recordable(load_rig(rig));
-        } catch (const LabError& e) {
-            return e.what();
-        }
-        return "none";
-    };
+    const auto refusal = [](const std::string& rig) { return complaint<LabError>([&] { expect_recordable(load_rig(rig)); }); };
     EXPECT_THAT(refusal("sim"), HasSubstr("is not of kind qemu"));
     EXPECT_THAT(refusal("nvme-pair-vtd"), HasSubstr("nvme"));
     EXPECT_THAT(refusal("igb-pair-vtd-smp"), HasSubstr("2 processors"));

@@ -9,6 +9,7 @@
 
 #include "landfall/error.hpp"
 #include "os/files.hpp"
+#include "rig/complaint_test.hpp"
 #include "rig/guest_test.hpp"
 
 namespace landfall {
@@ -35,16 +36,6 @@ class RecordingTest : public testing::Test {
         NewRecording recording(top_);
         fill(recording);
         recording.complete({"edu-pair-vtd", "a.scn", "6.12", "quiet", Api::type1, "10.0.2 Debian", {"-icount", "shift=3"}, {{17, "found"}}});
-    }
-    /// What the error says that `act` ends with.
-    template <class Error, class Act>
-    static std::string complaint(Act act) {
-        try {
-            act();
-        } catch (const Error& e) {
-            return e.what();
-        }
-        return "none";
     }
     [[nodiscard]] std::string refusal() const {
         return complaint<LabError>([this] { const Recording recording(top_); });
