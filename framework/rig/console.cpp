@@ -28,8 +28,7 @@ void unblock(const Fd& fd) {
 
 }  // namespace
 
-Console::Console(Fd serial, Fd errors, std::string before)
-    : serial_{std::move(serial), std::move(before)}, errors_{std::move(errors), {}} {
+Console::Console(Fd serial, Fd errors) : serial_{std::move(serial), {}}, errors_{std::move(errors), {}} {
     unblock(serial_.fd);
     unblock(errors_.fd);
 }

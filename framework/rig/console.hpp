@@ -15,9 +15,11 @@ namespace landfall {
 
 class Console {
   public:
-    /// `serial` is the guest's console, `errors` the stderr of what runs it. Either may be missing. `before` is what the
-    /// guest's console said earlier.
-    Console(Fd serial, Fd errors, std::string before = {});
+    /// `serial` is the guest's console, `errors` the stderr of what runs it. Either may be missing.
+    Console(Fd serial, Fd errors);
+
+    /// What the guest's console said before this one was there.
+    void add_earlier(const std::string& text) { serial_.text.insert(0, text); }
 
     /// Takes what is there now, without waiting.
     void drain();

@@ -61,7 +61,7 @@ RunResult deterministic_run(const RigFile& file, const Scenario& scenario, const
     auto parts = machine_parts(file, patient, script_of(file, scenario, boot));
     parts.mode = Icount::deterministic;
     if (boot.log) boot.log(fmt::format("booting {} with {} (tcg, deterministic)", file.name, parts.kernel));
-    QemuRig rig(file, patient, parts, Accelerator::tcg, MachineState::blank(std::uint64_t{file.memory_mib} << 20U));
+    QemuRig rig(file, patient, parts, Accelerator::tcg);
     rig.mute();
     boot_or_throw(rig, kBootLimit);
     return run_scenario(rig, scenario, options);

@@ -91,16 +91,17 @@ struct QemuRig::Wires {
 };
 
 QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
-                 MachineState state)
-    : QemuRig(std::move(file), options, parts, accelerator, std::move(state), Wires(parts.mode)) {}
+                 std::optional<Snapshot> from)
+    : QemuRig(std::move(file), options, parts, accelerator, std::move(from), Wires(parts.mode)) {}
 
 QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
-                 MachineState state, Wires wires)
+                 std::optional<Snapshot> from, Wires wires)
     : file_(std::move(file)),
       step_limit_(options.step_limit),
       api_(chosen_api(file_, options)),
-      state_(std::move(state)),
-      console_(std::move(wires.console.ours), std::move(wires.errors.ours), state_.console),
+      state_(MachineState::blank(std::uint64_t{file_.memory_mib} << 20U)),
+      from_(std::move(from)),
+      console_(std::move(wires.console.ours), std::move(wires.errors.ours)),
       channel_(std::move(wires.port.ours), console_),
       control_(std::move(wires.control.ours)),
       qemu_([&] {
@@ -113,7 +114,7 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           const auto how = icount_arguments(file_, parts.mode, parts.log.get());
           argv.insert(argv.end(), how.begin(), how.end());
           if (!parts.gdb.empty()) argv.insert(argv.end(), {"-gdb", "unix:" + escaped(parts.gdb) + ",server=on,wait=off"});
-          if (!state_.emulator.empty()) argv.insert(argv.end(), {"-incoming", "defer"});
+          if (from_) argv.insert(argv.end(), {"-incoming", "defer"});
           std::vector<int> inherit{files.initramfs, console, port, files.memory, files.control, state_.devices.get()};
           if (parts.disks) inherit.push_back(files.disks);
           if (parts.log) inherit.push_back(parts.log.get());
@@ -126,8 +127,11 @@ void QemuRig::boot(milliseconds limit) {
     }
 }
 
-void QemuRig::restore(Snapshot snapshot, milliseconds limit) {
+// QEMU starts meanwhile, for which it needs as long.
+void QemuRig::restore(milliseconds limit) {
     const Deadline deadline(limit);
+    if (!from_->load(state_)) throw channel_.died("it is damaged");
+    console_.add_earlier(state_.console);
     try {
         Qmp qmp(std::move(control_), deadline);
         if (qmp.version() != state_.emulator)
@@ -140,7 +144,14 @@ void QemuRig::restore(Snapshot snapshot, milliseconds limit) {
     }
     channel_.send("restored", deadline);
     if (const auto answer = channel_.receive(deadline, "'restored'"); answer != kReady) throw channel_.died(answer);
-    from_ = std::move(snapshot);
+}
+
+void QemuRig::take_functions(milliseconds limit) {
+    const Deadline deadline(limit);
+    std::string command = "take";
+    for (const RigFunction& f : file_.functions) command += " " + device_argument(f);
+    channel_.send(command, deadline);
+    if (const auto answer = channel_.receive(deadline, "'take'"); answer != kReady) throw channel_.died(answer);
 }
 
 std::string QemuRig::keep(const Snapshot& snapshot, milliseconds limit) {

@@ -25,13 +25,16 @@ class QemuRig final : public Rig {
         Fd log{};           ///< QEMU's record/replay log; open unless `mode` is off
         std::string gdb{};  ///< path of the socket on which QEMU waits for a debugger; empty: it does not
     };
-    /// Starts QEMU with a machine in this state. The guest is not up yet.
-    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, MachineState state);
+    /// Starts QEMU with a machine that never ran, which is to boot() or, given a snapshot, to restore(). The guest is not up yet.
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator,
+            std::optional<Snapshot> from = std::nullopt);
 
     /// Waits for the `ready` of a guest that boots. Throws RigDied.
     void boot(std::chrono::milliseconds limit);
-    /// Goes on with the machine loaded from `snapshot`, and waits for its `ready`. Throws RigDied.
-    void restore(Snapshot snapshot, std::chrono::milliseconds limit);
+    /// Goes on with the machine of the snapshot, and waits for its `ready`. Throws RigDied.
+    void restore(std::chrono::milliseconds limit);
+    /// Has the guest take all functions, so that sessions need not. Throws RigDied.
+    void take_functions(std::chrono::milliseconds limit);
     /// Keeps the machine as it is, right after it booted. Returns why that is impossible, or nothing; the machine goes on.
     /// Throws RigDied if it does not.
     [[nodiscard]] std::string keep(const Snapshot& snapshot, std::chrono::milliseconds limit);
@@ -67,7 +70,7 @@ class QemuRig final : public Rig {
   private:
     /// Our ends of QEMU's channels, and its own until it has them.
     struct Wires;
-    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, MachineState state,
+    QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, std::optional<Snapshot> from,
             Wires wires);
 
     RigFile file_;
@@ -76,7 +79,7 @@ class QemuRig final : public Rig {
     bool bare_pumps_ = false;
     Search search_;
     MachineState state_;
-    std::optional<Snapshot> from_;  ///< open only if this machine was restored
+    std::optional<Snapshot> from_;  ///< only of a machine that is restored
     mutable Console console_;       ///< reading what is there already changes nothing a caller sees
     Channel channel_;
     Fd control_;        ///< QMP, until it was used

@@ -67,6 +67,7 @@ class Starter {
         const Snapshot snapshot(snapshots_dir(), snapshot_key(file_, options_, parts_, accelerator).str());
         if (auto rig = restore(snapshot, accelerator)) return rig;
         auto rig = boot(accelerator);
+        rig->take_functions(kSnapshotLimit);
         if (const auto why = rig->keep(snapshot, kSnapshotLimit); !why.empty())
             log(fmt::format("{} will be booted the next time, too: no snapshot ({})", file_.name, why));
         return rig;
@@ -74,12 +75,11 @@ class Starter {
 
     /// Null if that is not possible; then there is no snapshot any more.
     std::unique_ptr<QemuRig> restore(const Snapshot& snapshot, Accelerator accelerator) {
-        auto state = snapshot.load(memory_bytes());
-        if (!state) return nullptr;
+        if (!snapshot.exists()) return nullptr;
         log(fmt::format("restoring {} with {} ({})", file_.name, parts_.kernel, accelerator_str(accelerator)));
         try {
-            auto rig = std::make_unique<QemuRig>(file_, options_, parts_, accelerator, std::move(*state));
-            rig->restore(snapshot, kSnapshotLimit);
+            auto rig = std::make_unique<QemuRig>(file_, options_, parts_, accelerator, snapshot);
+            rig->restore(kSnapshotLimit);
             return rig;
         } catch (const RigDied& e) {
             log(fmt::format("the snapshot of {} is of no use: {}", file_.name, e.what()));
@@ -90,12 +90,11 @@ class Starter {
 
     std::unique_ptr<QemuRig> boot(Accelerator accelerator) {
         log(fmt::format("booting {} with {} ({})", file_.name, parts_.kernel, accelerator_str(accelerator)));
-        auto rig = std::make_unique<QemuRig>(file_, options_, parts_, accelerator, MachineState::blank(memory_bytes()));
+        auto rig = std::make_unique<QemuRig>(file_, options_, parts_, accelerator);
         rig->boot(accelerator == Accelerator::kvm ? kKvmBootLimit : kBootLimit);
         return rig;
     }
 
-    [[nodiscard]] std::uint64_t memory_bytes() const { return static_cast<std::uint64_t>(file_.memory_mib) << 20U; }
     void log(const std::string& text) const {
         if (options_.log) options_.log(text);
     }

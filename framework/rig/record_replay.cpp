@@ -191,7 +191,7 @@ RunResult record_run(const RigFile& file, const Scenario& scenario, const RigOpt
     parts.log = Fd(fcntl(recording.log().get(), F_DUPFD_CLOEXEC, 0));
     keep_inputs(recording, file, scenario, parts);
     say(boot.log, fmt::format("booting {} with {} (tcg, recorded)", file.name, parts.kernel));
-    QemuRig rig(file, patience, parts, Accelerator::tcg, MachineState::blank(std::uint64_t{file.memory_mib} << 20U));
+    QemuRig rig(file, patience, parts, Accelerator::tcg);
     boot_or_throw(rig, kBootLimit);
     Control control(rig);
     SearchRecorder searches(control);
@@ -217,7 +217,7 @@ Replayed replay_run(const Recording& recording, const ReplayOptions& options) {
                                Icount::replay, recording.open(Files::kLog), options.gdb};
     say(options.log, fmt::format("replaying {} with {} on {}", manifest.scenario, manifest.kernel, file.name));
     const auto socket = debugged ? std::make_unique<Keeper>([path = options.gdb] { unlink(path.c_str()); }) : nullptr;
-    QemuRig rig(file, boot, parts, Accelerator::tcg, MachineState::blank(std::uint64_t{file.memory_mib} << 20U));
+    QemuRig rig(file, boot, parts, Accelerator::tcg);
     rig.mute();
     Control control(rig);
     expect_same_emulator(control.version(), manifest.emulator);

@@ -135,13 +135,18 @@ Snapshot::Snapshot(fs::path directory, const std::string& key, std::uint64_t mos
       key_(key),
       most_bytes_(most_bytes) {}
 
-std::optional<MachineState> Snapshot::load(std::uint64_t memory_bytes) const {
+bool Snapshot::exists() const {
+    std::error_code ignored;
+    return fs::exists(file_, ignored);
+}
+
+bool Snapshot::load(MachineState& blank) const {
     const Fd in(open(file_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!in) return std::nullopt;
-    auto out = read_snapshot(in.get(), key_, memory_bytes);
-    if (!out) forget();
+    if (!in) return false;
+    const bool whole = read_snapshot(in.get(), key_, blank);
+    if (!whole) forget();
     else futimens(in.get(), nullptr);  // used just now; where that is refused it only goes sooner
-    return out;
+    return whole;
 }
 
 void Snapshot::keep(const MachineState& state) const {

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,9 +45,12 @@ class Snapshot {
     /// for longest go.
     Snapshot(std::filesystem::path directory, const std::string& key, std::uint64_t most_bytes = kMostBytes);
 
-    /// nullopt if there is none for a machine of so much memory; one that is damaged is removed. Throws LabError if this
-    /// computer has no memory for it.
-    [[nodiscard]] std::optional<MachineState> load(std::uint64_t memory_bytes) const;
+    /// Whether there is one, which may be damaged.
+    [[nodiscard]] bool exists() const;
+    /// Fills the state of a machine that never ran, which a QEMU that waits may have already. False if there is none for a machine
+    /// of so much memory; one that is damaged is removed, and the state is of no use then. Throws LabError if this computer has no
+    /// memory for it.
+    [[nodiscard]] bool load(MachineState& blank) const;
     /// Keeps the state of a machine that stands still, in place of what was there. Throws LabError, and then leaves
     /// nothing of it.
     void keep(const MachineState& state) const;

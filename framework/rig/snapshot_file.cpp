@@ -130,9 +130,8 @@ void read_memory(Reader& in, GuestMemory& memory) {
     }
 }
 
-MachineState read_state(Reader& in, const std::string& key, std::uint64_t memory_bytes) {
-    if (in.text(kMostText) != kMagic || in.text(kMostText) != key || in.number() != memory_bytes) throw Damaged();
-    auto out = MachineState::blank(memory_bytes);
+void read_state(Reader& in, const std::string& key, MachineState& out) {
+    if (in.text(kMostText) != kMagic || in.text(kMostText) != key || in.number() != out.memory.bytes().size()) throw Damaged();
     out.emulator = in.text(kMostText);
     out.console = in.text(kMostText);
     const std::string devices = in.text(kMostDevices);
@@ -140,7 +139,6 @@ MachineState read_state(Reader& in, const std::string& key, std::uint64_t memory
         throw LabError(fmt::format("no memory for a machine's devices: {}", std::strerror(errno)));
     read_memory(in, out.memory);
     in.end();
-    return out;
 }
 
 }  // namespace
@@ -167,12 +165,13 @@ void write_snapshot(int file, const std::string& key, const MachineState& state)
     out.end();
 }
 
-std::optional<MachineState> read_snapshot(int file, const std::string& key, std::uint64_t memory_bytes) {
+bool read_snapshot(int file, const std::string& key, MachineState& blank) {
     try {
         Reader in(file);
-        return read_state(in, key, memory_bytes);
+        read_state(in, key, blank);
+        return true;
     } catch (const Damaged&) {
-        return std::nullopt;
+        return false;
     }
 }
 

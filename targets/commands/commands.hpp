@@ -8,6 +8,7 @@
 
 #include "landfall/api.hpp"
 #include "landfall/error.hpp"
+#include "pci/discover.hpp"
 
 namespace landfall {
 
@@ -36,6 +37,7 @@ struct ExecArguments {
     std::vector<std::string> devices;  ///< NAME=BDF or NAME=BDF,scratch
     bool witness = false, bare_pumps = false;
     std::optional<Api> api;  ///< nullopt: what the kernel has
+    const Machine* machine = nullptr;  ///< what it is, where that is known already
     int answers = 0;         ///< descriptor on which the witness answers; 0: among the steps
 };
 /// What `landfall exec` does once its command line is read. Throws as every command.

@@ -117,7 +117,7 @@ ExitStatus exec_steps(const ExecArguments& arguments) {
         // A disk somebody uses is not even taken from its driver.
         for (const auto& d : devices) check_scratch(d);
         const Loan loan(std::move(devices));
-        LinuxTarget target(loan.functions(), arguments.api);
+        LinuxTarget target(loan.functions(), arguments.api, arguments.machine != nullptr ? *arguments.machine : discover());
         LineReader reader(std::cin, "<stdin>");
         const auto witness = find_witness(arguments, reader, output);
         Runner runner(target, [&](const Line& line) { output.put(line); }, witness.get(),

@@ -23,6 +23,7 @@
 #include "commands/commands.hpp"
 #include "linux/config_space.hpp"
 #include "linux/guest_modules.hpp"
+#include "linux/loan.hpp"
 #include "linux/sysfs.hpp"
 #include "os/fd.hpp"
 #include "rig/initramfs.hpp"
@@ -126,10 +127,26 @@ int run(const std::string& program, std::vector<std::string> words,
     });
 }
 
+/// What no driver has goes to vfio-pci for as long as this machine lives: a snapshot that is taken afterwards saves every session
+/// the time. What that does not work for is the session's to tell of, and virtual functions are made for one.
+std::string take(std::istream& arguments, std::optional<Machine>& machine) {
+    for (std::string word; arguments >> word;) {
+        try {
+            const auto function = parse_devices({word}).front();
+            if (!function.virtual_of && link_name(pci_directory(function.bdf) + "/driver").empty()) DriverBinding(function.bdf).take();
+        } catch (const std::exception& e) {
+            say(e.what());
+        }
+    }
+    machine = discover();
+    return kReady;
+}
+
 /// In a fork of this process: an emulated processor that has just been restored takes a quarter of a second to load and
 /// link a program, and this one is loaded already.
-int exec(std::istream& arguments, int steps, int port) {
+int exec(std::istream& arguments, int steps, int port, const std::optional<Machine>& machine) {
     ExecArguments wanted;
+    if (machine) wanted.machine = &*machine;
     if (steps != port) wanted.answers = STDOUT_FILENO;
     for (std::string word; arguments >> word;) {
         if (word == "witness") wanted.witness = true;
@@ -199,12 +216,14 @@ std::string restore(const ConfigSpaces& functions) {
 
 /// Carries out what comes from `commands` until its end. Returns false if it said to power off.
 bool obey(int commands, int port, const ConfigSpaces& functions) {
+    std::optional<Machine> machine;
     while (const auto command = next_command(commands)) {
         std::istringstream words(*command);
         std::string verb;
         words >> verb;
         if (verb == "restored") answer(port, restore(functions));
-        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, commands, port)));
+        if (verb == "take") answer(port, take(words, machine));
+        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, commands, port, machine)));
         if (verb == "tap") answer(port, fmt::format("exit {}", tap(*command, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
         if (verb == "poweroff") return false;

@@ -14,7 +14,6 @@
 
 #include "landfall/error.hpp"
 #include "linux/sysfs.hpp"
-#include "pci/discover.hpp"
 #include "pci/facts.hpp"
 
 namespace landfall {
@@ -89,11 +88,11 @@ void check_scratch(const NamedDevice& d) {
     if (entry != nullptr && entry->stores) require_scratch(d.label(), d.scratch);
 }
 
-LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> api)
+LinuxTarget::LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> api, const Machine& machine)
     : devices_(std::move(devices)), api_(api ? *api : available_api()) {
     std::vector<std::pair<std::string, Bdf>> names;
     for (const auto& d : devices_) names.emplace_back(d.name, d.bdf);
-    machine_facts_ = device_facts(discover(), names, [](const Function& f) {
+    machine_facts_ = device_facts(machine, names, [](const Function& f) {
         const auto* engine = find_engine(f.vendor, f.device, f.device_class);
         return std::string(engine != nullptr ? engine->name : "-");
     });

@@ -8,6 +8,7 @@
 
 #include "linux/kernel_log.hpp"
 #include "linux/linux_iommu.hpp"
+#include "pci/discover.hpp"
 
 namespace landfall {
 
@@ -18,7 +19,7 @@ class LinuxTarget final : public Target {
   public:
     /// The functions are bound to vfio-pci already. No `api`: whichever the kernel has. Throws LabError if it has not what is
     /// needed, or if one of the functions is not there, in no iommu_group, or has a physical function that does not come up.
-    explicit LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> api = std::nullopt);
+    explicit LinuxTarget(std::vector<NamedDevice> devices, std::optional<Api> api = std::nullopt, const Machine& machine = discover());
 
     std::vector<Fact> facts() override;
     Iommu& iommu() override { return *iommu_; }
