@@ -1,5 +1,6 @@
 // `landfall exec`: the one program on a rig. Steps on stdin, trace on stdout, log on stderr.
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -52,9 +53,12 @@ class Output {
     std::chrono::steady_clock::time_point flushed_;
 };
 
-/// Byte by byte: what follows the line is for another reader.
+/// Byte by byte: what follows the line is for another reader. Who waits here is a machine whose clock counts instructions: it must not
+/// be idle, or its time jumps from timer to timer as fast as the host goes, hours in the second that an answer takes.
 bool read_line(int fd, std::string& line) {
     line.clear();
+    for (pollfd input{fd, POLLIN, 0}; poll(&input, 1, 0) == 0;) {
+    }
     for (char c = 0; read(fd, &c, 1) == 1; line += c)
         if (c == '\n') return true;
     return false;
