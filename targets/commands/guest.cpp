@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -127,9 +128,15 @@ int run(const std::string& program, std::vector<std::string> words,
     });
 }
 
+/// How this machine was before a snapshot of it was taken.
+struct Remembered {
+    ConfigSpaces functions{"/sys/bus/pci/devices"};
+    std::optional<Machine> machine{};  ///< once it was looked at
+};
+
 /// What no driver has goes to vfio-pci for as long as this machine lives: a snapshot that is taken afterwards saves every session
 /// the time. What that does not work for is the session's to tell of, and virtual functions are made for one.
-std::string take(std::istream& arguments, std::optional<Machine>& machine) {
+std::string take(std::istream& arguments, Remembered& remembered) {
     for (std::string word; arguments >> word;) {
         try {
             const auto function = parse_devices({word}).front();
@@ -138,7 +145,7 @@ std::string take(std::istream& arguments, std::optional<Machine>& machine) {
             say(e.what());
         }
     }
-    machine = discover();
+    remembered = {.machine = discover()};
     return kReady;
 }
 
@@ -146,7 +153,6 @@ std::string take(std::istream& arguments, std::optional<Machine>& machine) {
 /// link a program, and this one is loaded already.
 int exec(std::istream& arguments, int steps, int port, const std::optional<Machine>& machine) {
     ExecArguments wanted;
-    if (machine) wanted.machine = &*machine;
     if (steps != port) wanted.answers = STDOUT_FILENO;
     for (std::string word; arguments >> word;) {
         if (word == "witness") wanted.witness = true;
@@ -154,6 +160,9 @@ int exec(std::istream& arguments, int steps, int port, const std::optional<Machi
         else if (const auto api = parse_api(word)) wanted.api = api;
         else wanted.devices.push_back(word);
     }
+    // Virtual functions come after it was looked at.
+    const auto is_virtual = [](const NamedDevice& d) { return d.virtual_of.has_value(); };
+    if (machine && std::ranges::none_of(parse_devices(wanted.devices), is_virtual)) wanted.machine = &*machine;
     return run([&] {
         dup2(steps, STDIN_FILENO);
         dup2(port, STDOUT_FILENO);
@@ -215,15 +224,14 @@ std::string restore(const ConfigSpaces& functions) {
 }
 
 /// Carries out what comes from `commands` until its end. Returns false if it said to power off.
-bool obey(int commands, int port, const ConfigSpaces& functions) {
-    std::optional<Machine> machine;
+bool obey(int commands, int port, Remembered& remembered) {
     while (const auto command = next_command(commands)) {
         std::istringstream words(*command);
         std::string verb;
         words >> verb;
-        if (verb == "restored") answer(port, restore(functions));
-        if (verb == "take") answer(port, take(words, machine));
-        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, commands, port, machine)));
+        if (verb == "restored") answer(port, restore(remembered.functions));
+        if (verb == "take") answer(port, take(words, remembered));
+        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, commands, port, remembered.machine)));
         if (verb == "tap") answer(port, fmt::format("exit {}", tap(*command, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
         if (verb == "poweroff") return false;
@@ -234,10 +242,10 @@ bool obey(int commands, int port, const ConfigSpaces& functions) {
 }
 
 void serve(int port) {
-    const ConfigSpaces functions("/sys/bus/pci/devices");
+    Remembered remembered;
     answer(port, kReady);
-    if (const Fd script(open(kScriptFile, O_RDONLY | O_CLOEXEC)); script && !obey(script.get(), port, functions)) return;
-    obey(port, port, functions);
+    if (const Fd script(open(kScriptFile, O_RDONLY | O_CLOEXEC)); script && !obey(script.get(), port, remembered)) return;
+    obey(port, port, remembered);
 }
 
 [[noreturn]] void be_first_process() {
