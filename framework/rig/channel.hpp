@@ -1,6 +1,7 @@
 // Lines to and from a rig, with an eye on its console all the while.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ class Channel {
 
     /// Sends one line. Throws RigDied as receive() does.
     void send(std::string_view line, const Deadline& deadline);
+    /// What a message that the channel was closed says of it: how whoever was at the other end has ended, or nothing.
+    void explain_end(std::function<std::string()> how) { how_it_ended_ = std::move(how); }
     /// From now on send() sends nothing: the rig has what it would be told already.
     void mute() { mute_ = true; }
     /// Sends one line to a rig that asked for it, which it does not have already. Throws as send().
@@ -36,8 +39,11 @@ class Channel {
     [[nodiscard]] bool broken() const { return broken_; }
 
   private:
+    [[nodiscard]] RigDied closed(const std::string& meanwhile);
+
     Fd socket_;
     Console& console_;
+    std::function<std::string()> how_it_ended_;
     std::string received_;
     bool broken_ = false, mute_ = false;
 };

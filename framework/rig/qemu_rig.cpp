@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <thread>
 
 #include "landfall/error.hpp"
@@ -119,7 +120,17 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           if (parts.disks) inherit.push_back(files.disks);
           if (parts.log) inherit.push_back(parts.log.get());
           return KeptProgram::Launch{parts.qemu, argv, inherit, -1, -1, wires.errors.theirs.get()};
-      }()) {}
+      }()) {
+    channel_.explain_end([this] { return how_it_ended(); });
+}
+
+// One that ends by itself says why on its console; a shell calls a signal 128 and its number.
+std::string QemuRig::how_it_ended() {
+    constexpr int kSignals = 128;
+    const auto status = qemu_.wait(milliseconds(1000));
+    if (!status || *status <= kSignals) return {};
+    return fmt::format("QEMU was ended by signal {} ({})", *status - kSignals, strsignal(*status - kSignals));
+}
 
 void QemuRig::boot(milliseconds limit) {
     const Deadline deadline(limit);

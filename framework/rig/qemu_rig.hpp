@@ -68,6 +68,7 @@ class QemuRig final : public Rig {
     static constexpr char kEscape = 0x1d;  ///< Ctrl-], as telnet has it
 
   private:
+    [[nodiscard]] std::string how_it_ended();
     /// Our ends of QEMU's channels, and its own until it has them.
     struct Wires;
     QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, std::optional<Snapshot> from,

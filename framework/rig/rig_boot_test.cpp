@@ -122,6 +122,20 @@ TEST_F(RigBootTest, AKernelThatCannotStartItsProgramIsReportedWithItsConsole) {
     EXPECT_THAT(machines_of(getpid()), testing::IsEmpty());
 }
 
+TEST_F(RigBootTest, AQemuThatCrashesIsNamed) {
+    const auto rig = start_rig(load_rig("edu-pair-vtd"), test_options());
+    const auto machines = machines_of(getpid());
+    ASSERT_EQ(machines.size(), 1U);
+    ASSERT_EQ(kill(machines[0], SIGSEGV), 0);
+    try {
+        std::ignore = rig->session({});
+        FAIL();
+    } catch (const RigDied& e) {
+        EXPECT_FALSE(e.kernel_died());
+        EXPECT_THAT(e.what(), testing::AllOf(HasSubstr("the rig closed its channel"), HasSubstr("QEMU was ended by signal 11")));
+    }
+}
+
 TEST_F(RigBootTest, QemusOwnComplaintIsQuoted) {
     RigFile file = load_rig("edu-pair-vtd");
     file.qemu_args.insert(file.qemu_args.end(), {"-device", "no-such-device"});
