@@ -97,7 +97,10 @@ class Nvme final : public Engine {
         return l;
     }
 
+    ~Nvme() override { let_end(); }
+
     bool reset() override {
+        let_end();
         first_ = under_way_ = 0;
         slots_ = {};
         if (!controller_.restart()) return false;
@@ -218,9 +221,18 @@ class Nvme final : public Engine {
         slot.status = ok ? Landing::Status::done : Landing::Status::error;
         if (std::exchange(slot.half, false) && ok) transfer(i, kRead, slot.copy.destination);
     }
-    static void fail(Slot& slot, Landing::Status status) {
+    void fail(Slot& slot, Landing::Status status) {
         slot.flying = slot.half = false;
         slot.status = status;
+        given_up_ = true;
+    }
+
+    /// What was given up may not have ended. QEMU's controller goes on with a command behind the reset that was to end it, and completes
+    /// it in place of a new one, or crashes: nvme_ctrl_reset() waits for what its disks have in hand, and begins commands whose doorbell
+    /// was just rung meanwhile (hw/nvme/ctrl.c, 10.0.2).
+    void let_end() {
+        constexpr milliseconds kBegun{30};
+        if (std::exchange(given_up_, false)) std::this_thread::sleep_for(kBegun);
     }
 
     // -- is it ours to overwrite?
@@ -269,7 +281,8 @@ class Nvme final : public Engine {
     Shared& shared_;
     Iova iova_;
     Controller controller_;
-    bool checked_ = false;  ///< the namespace was seen to be empty
+    bool checked_ = false;   ///< the namespace was seen to be empty
+    bool given_up_ = false;  ///< a command since the last reset
     std::array<Slot, kSlots> slots_{};
     std::size_t first_ = 0, under_way_ = 0;
 };
