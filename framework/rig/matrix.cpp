@@ -33,10 +33,9 @@ void run_column(const std::vector<Scenario>& scenarios, const MatrixColumn& colu
         boot.kernel = column.kernel;
         RigKeeper rig(column.rig, std::move(boot));
         for (const auto& scenario : scenarios) {
-            auto& machine = rig.get();
+            static_cast<void>(rig.get());
             const auto begin = Clock::now();
-            auto result = run_scenario(machine, scenario, options.run);
-            if (result.rig_lost) rig.lost();
+            auto result = rig.run(scenario, options.run);
             out.cells.push_back({std::move(result), std::chrono::duration<double>(Clock::now() - begin).count()});
         }
     } catch (const std::exception& e) {  // one machine's trouble is not another's

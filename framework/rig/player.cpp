@@ -71,9 +71,7 @@ class RigPlayer final : public Player {
     [[nodiscard]] Verdict play(const Scenario& scenario, std::uint64_t /*seed*/,
                                const OnLine& on_line) override {
         options_.on_line = on_line;
-        auto result = run_scenario(rig_.get(), scenario, options_);
-        if (result.rig_lost) rig_.lost();
-        return std::move(result.verdict);
+        return rig_.run(scenario, options_).verdict;
     }
 
   private:

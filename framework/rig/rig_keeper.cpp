@@ -16,7 +16,25 @@ Rig& RigKeeper::get() {
         throw LabError(fmt::format("rig {} is not fit: {}", file_.name, fmt::join(problems, "; ")),
                        "landfall rig check " + file_.name);
     rig_ = std::move(rig);
+    used_ = false;
     return *rig_;
+}
+
+RunResult RigKeeper::run(const Scenario& scenario, const RunOptions& options) {
+    const auto once = [&] {
+        auto result = run_scenario(get(), scenario, options);
+        used_ = true;
+        if (result.rig_lost) lost();
+        return result;
+    };
+    try {
+        return once();
+    } catch (const LabError& e) {
+        if (!rig_ || !used_) throw;
+        if (options_.log) options_.log(fmt::format("{}: no session begins on it any more; starting another", e.what()));
+        lost();
+    }
+    return once();
 }
 
 }  // namespace landfall

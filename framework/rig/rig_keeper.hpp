@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "rig/rig.hpp"
+#include "rig/scenario_run.hpp"
 
 namespace landfall {
 
@@ -13,6 +13,9 @@ class RigKeeper {
 
     /// The rig, checked, or restored to a state that was found fit. Throws LabError if it does not start, or is not what its file says.
     [[nodiscard]] Rig& get();
+    /// As run_scenario() on it. A rig that died is lost then. Where no session begins any more although one did before, the rig is left for another:
+    /// what a scenario leaves behind in a kernel does not stand in the way of the next one. Throws as get() and run_scenario().
+    [[nodiscard]] RunResult run(const Scenario& scenario, const RunOptions& options);
     void lost() { rig_.reset(); }
     [[nodiscard]] const RigFile& file() const { return file_; }
 
@@ -20,6 +23,7 @@ class RigKeeper {
     RigFile file_;
     RigOptions options_;
     std::unique_ptr<Rig> rig_;
+    bool used_ = false;
 };
 
 }  // namespace landfall

@@ -60,7 +60,7 @@ std::optional<NewRecording> begin_recording(const Arguments& arguments, std::siz
 /// A machine that is recorded, or deterministic, runs the scenario and nothing else. That the rig is fit is seen on another.
 RunResult run_one(const Arguments& arguments, const Scenario& scenario, const RunOptions& options, RigKeeper& rig,
                   std::optional<NewRecording>& recording) {
-    if (!recording && !arguments.deterministic) return run_scenario(rig.get(), scenario, options);
+    if (!recording && !arguments.deterministic) return rig.run(scenario, options);
     rig.lost();
     if (recording) return record_run(rig.file(), scenario, arguments.boot, options, *recording);
     return deterministic_run(rig.file(), scenario, arguments.boot, options);
@@ -103,7 +103,6 @@ ExitStatus run(Arguments& arguments) {
         cases.push_back(junit_case(rig.file().name, rig.file().name, name, result, seconds));
         known += only_known(result) ? 1 : 0;
         status = graver(status, result.verdict.exit_status());
-        if (result.rig_lost) rig.lost();
         if (arguments.fail_fast && status == ExitStatus::violation) break;
     }
     if (!arguments.junit.empty()) write_file(arguments.junit, junit_xml(cases));
