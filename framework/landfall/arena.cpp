@@ -1,9 +1,6 @@
 #include "landfall/arena.hpp"
 
 #include <fmt/format.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include <algorithm>
 #include <atomic>
@@ -27,23 +24,24 @@ void store_word(std::byte* at, std::uint64_t value) {
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(value, std::memory_order_relaxed);
 }
 
-// The words at `at` are the `count` that are expected. An emulated processor takes as long for 16 bytes as for 8. The veiled
-// word goes into the register and memory is taken from there: two stamps side by side in a register that the kernel saves would be
-// found in its memory.
+// The words at `at` are the `count` that are expected. The veiled word goes into the register and memory is taken from there: two stamps
+// side by side in registers that the kernel saves would be found in its memory.
 bool alike(const std::byte* at, const Veiled* expected, std::uint64_t count) {
     std::uint64_t i = 0;
-#ifdef __SSE2__
+#ifdef __x86_64__
     static_assert(sizeof(Veiled) == kWord);
-    constexpr std::uintptr_t kAligned = sizeof(__m128i) - 1;
-    if ((reinterpret_cast<std::uintptr_t>(at) & kAligned) == 0) {
-        auto all = _mm_set1_epi8(-1);
-        for (; i + 2 <= count; i += 2) {
-            auto both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(expected + i));
-            asm volatile("pxor %1, %0" : "+x"(both) : "m"(*reinterpret_cast<const __m128i*>(at + i * kWord)));
-            all = _mm_and_si128(all, both);
+    const auto* words = reinterpret_cast<const std::uint64_t*>(at);
+    const auto* veiled = reinterpret_cast<const std::uint64_t*>(expected);
+    constexpr std::uint64_t kAtOnce = 4;
+    std::uint64_t all = ~0ULL;
+    for (; i + kAtOnce <= count; i += kAtOnce) {
+        for (std::uint64_t k = i; k < i + kAtOnce; ++k) {
+            auto both = veiled[k];
+            asm volatile("xor %1, %0" : "+r"(both) : "m"(words[k]));
+            all &= both;
         }
-        if (_mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8(-1))) != 0xffff) return false;
     }
+    if (all != ~0ULL) return false;
 #endif
     for (; i < count; ++i)
         if (Veiled(load_word(at + i * kWord)) != expected[i]) return false;
