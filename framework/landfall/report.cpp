@@ -109,11 +109,16 @@ std::string ranges_of(const std::vector<unsigned>& lines) {
     return out;
 }
 
+// In an editor `file:line` must be the line that is meant.
+std::string place(const Trace& trace, unsigned line) {
+    if (trace.file.empty()) return {};
+    return trace.of_run ? fmt::format(", line {} of the run of {}", line, trace.file) : fmt::format(", {}:{}", trace.file, line);
+}
+
 }  // namespace
 
 std::string explain(const Trace& trace, const Violation& v, const ReportStyle& style) {
-    auto out = text::paint(style, Ink::red, fmt::format("{} violated", v.rule)) +
-               (trace.file.empty() ? "" : fmt::format(", {}:{}", trace.file, v.line)) + '\n';
+    auto out = text::paint(style, Ink::red, fmt::format("{} violated", v.rule)) + place(trace, v.line) + '\n';
     out += "  " + text::paint(style, Ink::bold, text::wrap(v.summary, style.width - 2, 2)) + '\n';
     if (!v.known.empty()) out += field(style, "known", v.known);
     for (const auto& line : trace.lines)

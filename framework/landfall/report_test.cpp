@@ -41,6 +41,15 @@ TEST(Report, ExplainsWhatWasPromisedWhatWasPossibleAndWhatWasSeen) {
     expect_width(text, 100);
 }
 
+TEST(Report, ALineOfARunIsNotTakenForOneOfItsScenario) {
+    auto trace = golden("fail/landing-group-replace");
+    trace.file = "group.scn";
+    trace.of_run = true;
+    const auto text = explain(trace, check(trace).violations.at(0));
+    EXPECT_THAT(text, HasSubstr("landing violated, line 24 of the run of group.scn\n"));
+    EXPECT_THAT(text, Not(HasSubstr("group.scn:24")));
+}
+
 TEST(Report, ADmaInFlightIsDrawnFromItsStartToItsWait) {
     const auto trace = golden("fail/landing-torn-replace");
     const auto text = explain(trace, check(trace).violations.at(0));

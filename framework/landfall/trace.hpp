@@ -13,7 +13,8 @@ namespace landfall {
 struct Trace {
     std::string file;
     std::vector<Line> lines;
-    bool cut = false;  ///< the text ended inside a line; that piece is dropped
+    bool cut = false;     ///< the text ended inside a line; that piece is dropped
+    bool of_run = false;  ///< `file` is the scenario, and lines are numbered as they came
 
     [[nodiscard]] static Trace parse(std::string_view text, std::string file = "<text>");
     /// Reads a whole file; for a trace too large for that, feed a Checker through read_trace().

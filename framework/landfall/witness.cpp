@@ -167,7 +167,7 @@ class Minimiser {
 Trace witness(const Trace& trace, const Violation& violation, const CheckOptions& options) {
     Minimiser minimiser(trace, violation, options);
     const auto lines = minimiser.run();
-    Trace out{trace.file, {}, false};
+    Trace out{trace.file, {}, false, trace.of_run};
     for (const auto* line : lines) out.lines.push_back(*line);
     if (auto end = minimiser.end_of(lines)) out.lines.push_back(std::move(*end));
     return out;

@@ -40,6 +40,7 @@ void play(Session& session, const Scenario& scenario, bool fail_fast, Recorder& 
 
 Recorder::Recorder(std::string file, const RunOptions& options) : options_(options), checker_(options.check) {
     result_.trace.file = std::move(file);
+    result_.trace.of_run = true;
 }
 
 void Recorder::add(Line line) {
