@@ -10,7 +10,7 @@ namespace landfall {
 // One that is not fit is not kept, or it would be handed out to who asks again.
 Rig& RigKeeper::get() {
     if (rig_) return *rig_;
-    auto rig = start_rig(file_, options_);
+    auto rig = start_(file_, options_);
     const auto problems = rig->known_fit() ? std::vector<std::string>() : check_rig(*rig);
     if (!problems.empty())
         throw LabError(fmt::format("rig {} is not fit: {}", file_.name, fmt::join(problems, "; ")),

@@ -9,7 +9,9 @@ namespace landfall {
 
 class RigKeeper {
   public:
-    RigKeeper(RigFile file, RigOptions options) : file_(std::move(file)), options_(std::move(options)) {}
+    using Start = std::function<std::unique_ptr<Rig>(const RigFile&, const RigOptions&)>;
+    RigKeeper(RigFile file, RigOptions options, Start start = start_rig)
+        : file_(std::move(file)), options_(std::move(options)), start_(std::move(start)) {}
 
     /// The rig, checked, or restored to a state that was found fit. Throws LabError if it does not start, or is not what its file says.
     [[nodiscard]] Rig& get();
@@ -22,6 +24,7 @@ class RigKeeper {
   private:
     RigFile file_;
     RigOptions options_;
+    Start start_;
     std::unique_ptr<Rig> rig_;
     bool used_ = false;
 };

@@ -75,14 +75,15 @@ RunResult run_recorded(Rig& rig, const std::string& file, const std::vector<std:
                        const RunOptions& options, const std::function<void(Session&, Recorder&)>& play) {
     const auto console_before = rig.console().size();
     Recorder recorder(file, options);
-    recorder.add(rig_line(rig.file()));
     std::optional<std::string> last_words;
     try {
         const auto session = rig.session(devices);
+        recorder.add(rig_line(rig.file()));
         for (const auto& line : session->head()) recorder.add(line);
         play(*session, recorder);
         session->finish([&](const Line& line) { recorder.add(line); });
     } catch (const RigDied& death) {
+        if (recorder.empty()) recorder.add(rig_line(rig.file()));
         recorder.add(obituary(death, recorder.last_time()));
         last_words = death.console();
     }

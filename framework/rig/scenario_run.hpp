@@ -28,6 +28,7 @@ class Recorder {
   public:
     Recorder(std::string file, const RunOptions& options);
     void add(Line line);
+    [[nodiscard]] bool empty() const { return result_.trace.lines.empty(); }
     [[nodiscard]] bool violated() const { return !checker_.violations().empty(); }
     /// Whether a step came out unmet or broken, so that no later one means anything.
     [[nodiscard]] bool over() const { return over_; }
@@ -44,7 +45,7 @@ class Recorder {
 };
 
 /// The frame of every run: names the rig, starts a session on `devices`, and lets `play` run its steps. A rig that dies
-/// meanwhile is the trace's last line: a finding if its kernel died. Throws LabError if the session cannot start.
+/// meanwhile is the trace's last line: a finding if its kernel died. Throws LabError, and has told nobody of a line, if the session cannot start.
 [[nodiscard]] RunResult run_recorded(Rig& rig, const std::string& file, const std::vector<std::string>& devices,
                                      const RunOptions& options,
                                      const std::function<void(Session&, Recorder&)>& play);
