@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace landfall {
 namespace {
@@ -24,24 +25,32 @@ void store_word(std::byte* at, std::uint64_t value) {
     std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(value, std::memory_order_relaxed);
 }
 
-// The words at `at` are the `count` that are expected. The veiled word goes into the register and memory is taken from there: two stamps
-// side by side in registers that the kernel saves would be found in its memory.
+#ifdef __x86_64__
+static_assert(sizeof(Veiled) == kWord);
+using AtOnce = std::make_index_sequence<8>;
+
+// The veiled words go into registers and memory is taken from there: stamps side by side in registers that the kernel saves would
+// be found in its memory. All of one page before any of the other: an emulated processor, whose TLB holds one page of an
+// index, goes from the one to the other and back once for eight words where both have the same.
+template <std::size_t... I>
+bool some_alike(const std::uint64_t* at, const std::uint64_t* veiled, std::index_sequence<I...>) {
+    std::uint64_t both[] = {veiled[I]...};
+    const auto taken = [](std::uint64_t& x) { asm volatile("" : "+r"(x)); };
+    const auto flip = [](std::uint64_t& x, const std::uint64_t& by) { asm volatile("xor %1, %0" : "+r"(x) : "m"(by)); };
+    (taken(both[I]), ...);
+    (flip(both[I], at[I]), ...);
+    return (both[I] & ...) == ~0ULL;
+}
+#endif
+
+// The words at `at` are the `count` that are expected.
 bool alike(const std::byte* at, const Veiled* expected, std::uint64_t count) {
     std::uint64_t i = 0;
 #ifdef __x86_64__
-    static_assert(sizeof(Veiled) == kWord);
     const auto* words = reinterpret_cast<const std::uint64_t*>(at);
     const auto* veiled = reinterpret_cast<const std::uint64_t*>(expected);
-    constexpr std::uint64_t kAtOnce = 4;
-    std::uint64_t all = ~0ULL;
-    for (; i + kAtOnce <= count; i += kAtOnce) {
-        for (std::uint64_t k = i; k < i + kAtOnce; ++k) {
-            auto both = veiled[k];
-            asm volatile("xor %1, %0" : "+r"(both) : "m"(words[k]));
-            all &= both;
-        }
-    }
-    if (all != ~0ULL) return false;
+    for (; i + AtOnce::size() <= count; i += AtOnce::size())
+        if (!some_alike(words + i, veiled + i, AtOnce{})) return false;
 #endif
     for (; i < count; ++i)
         if (Veiled(load_word(at + i * kWord)) != expected[i]) return false;
