@@ -344,6 +344,19 @@ TEST(Known, ARunWithNothingButKnownFindingsPassesAndListsThem) {
     options.known[0].says.clear();
     options.known[0].feature = "qemu-iommu";
     EXPECT_EQ(with("b").kind, Verdict::Kind::violation) << "a rig without that feature";
+    options.known[0].feature.clear();
+    options.known[0].engine = "nvme";
+    EXPECT_EQ(with("b").kind, Verdict::Kind::violation) << "an edu";
+    options.known[0].engine = "edu";
+    EXPECT_EQ(with("b").kind, Verdict::Kind::pass);
+}
+
+TEST(Checker, SaysOfWhatIsMissingWhetherTheDeviceAnswered) {
+    const auto summary = [](const char* landing) {
+        return judge(fmt::format("@20 @21 dma a write 0x200000+4K => {}\n", landing), 1).violations.at(0).summary;
+    };
+    EXPECT_EQ(summary("done nowhere"), "a's write of 0x200000+4K landed nowhere, though 'one' maps it to p1 throughout");
+    EXPECT_EQ(summary("timeout nowhere"), "a's write of 0x200000+4K never finished and landed nowhere, though 'one' maps it to p1 throughout");
 }
 
 }  // namespace

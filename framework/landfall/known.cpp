@@ -15,9 +15,9 @@ bool is_of(const Known& known, const Scene& scene) {
     return !known.until || (scene.kernel && *scene.kernel <= *known.until);
 }
 
-// A device whose DMA carries another requester id, if the finding wants one.
+// A device whose DMA carries another requester id, or which one engine drives, if the finding wants one.
 bool is_of(const Known& known, const DeviceFact& device) {
-    return !known.needs_alias || device.alias.has_value();
+    return (!known.needs_alias || device.alias.has_value()) && (known.engine.empty() || device.engine == known.engine);
 }
 
 bool covers(const Known& known, const Scene& scene, const Violation& violation) {
@@ -25,7 +25,7 @@ bool covers(const Known& known, const Scene& scene, const Violation& violation) 
         return false;
     if (known.access && violation.access != *known.access) return false;
     if (violation.summary.find(known.says) == std::string::npos) return false;
-    if (!known.needs_alias) return true;
+    if (!known.needs_alias && known.engine.empty()) return true;
     const auto device = scene.devices.find(violation.device);
     return device != scene.devices.end() && is_of(known, device->second);
 }

@@ -25,6 +25,7 @@ struct Known {
     std::optional<Access> access{};  ///< only DMA that did this to memory: r it read, w it wrote
     std::string says{};              ///< only violations whose summary has these words
     std::string feature{};           ///< only rigs with this feature
+    std::string engine{};            ///< only devices that this engine drives
 };
 
 /// The first finding that covers the violation, or nullptr. A range of releases covers no unknown release.

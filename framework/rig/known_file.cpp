@@ -40,7 +40,7 @@ Known load_known_file(const std::string& path) { return read_known(*open_text(pa
 
 Known read_known(std::istream& in, const std::string& file) {
     const auto top = Yaml::read(in, file);
-    top.keys({"rules", "since", "until", "iommu", "behind-bridge", "access", "says", "feature", "reference", "text"});
+    top.keys({"rules", "since", "until", "iommu", "behind-bridge", "access", "says", "feature", "engine", "reference", "text"});
     Known k;
     k.rules = rule_ids(top.at("rules"));
     k.since = release(top, "since");
@@ -57,6 +57,7 @@ Known read_known(std::istream& in, const std::string& file) {
     }
     if (const auto says = top.find("says")) k.says = says->text();
     if (const auto feature = top.find("feature")) k.feature = feature->text();
+    if (const auto engine = top.find("engine")) k.engine = engine->text();
     k.reference = top.at("reference").text();
     k.text = top.at("text").text();
     return k;

@@ -44,6 +44,7 @@ TEST(KnownFile, EverythingThatShipsIsReadable) {
     for (const auto& known : load_known()) EXPECT_FALSE(known.reference.empty() || known.text.empty());
     EXPECT_THAT(load_known(),
                 testing::Contains(testing::Field(&Known::access, std::optional(Access{true, false}))));
+    EXPECT_THAT(load_known(), testing::Contains(testing::Field(&Known::engine, "nvme")));
 }
 
 TEST(KnownFile, PointsAtEveryMistake) {

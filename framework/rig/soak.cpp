@@ -75,6 +75,8 @@ class Soak {
         if (report_.reason.empty()) report_.reason = v.reason;
         for (const auto& violation : v.violations)
             if (violation.known.empty()) ++report_.by_rule[violation.rule];
+        // What was left in the machine may break every round from now on, known or not.
+        if (!v.violations.empty()) rig_.lost();
         hopeless_ = v.kind != Verdict::Kind::pass && v.dmas == 0;
         if (options_.on_round) options_.on_round(seed, round);
     }

@@ -18,10 +18,14 @@ SoakOptions rounds(std::uint64_t steps) {
 // Takes so many rounds and then no more.
 struct Enough : std::exception {};
 
-SoakReport some(const std::string& rig, const std::vector<std::string>& faults, SoakOptions options, unsigned most) {
+SoakReport some(const std::string& rig, const std::vector<std::string>& faults, SoakOptions options, unsigned most,
+                unsigned* started = nullptr) {
     RigOptions boot;
     boot.faults = faults;
-    RigKeeper keeper(load_rig(rig), boot);
+    RigKeeper keeper(load_rig(rig), boot, [&](const RigFile& file, const RigOptions& o) {
+        if (started != nullptr) ++*started;
+        return start_rig(file, o);
+    });
     SoakReport seen;
     options.on_round = [&](std::uint64_t, const RunResult& round) {
         seen.dmas += round.verdict.dmas;
@@ -64,6 +68,19 @@ TEST(Soak, GoesOnIfItIsTold) {
     auto options = rounds(400);
     options.keep_going = true;
     EXPECT_GT(some("sim", {"unmap-without-flush"}, options, 20).violating, 10U);
+}
+
+// A stale translation, say, stays in a machine and breaks every round that follows.
+TEST(Soak, GoesOnOnAnotherMachineBehindAViolationAndOnlyThere) {
+    auto options = rounds(400);
+    options.keep_going = true;
+    unsigned started = 0;
+    const auto seen = some("sim", {"unmap-without-flush"}, options, 20, &started);
+    EXPECT_GE(started, seen.violating) << "the last round's machine is followed by none";
+    EXPECT_LE(started, seen.violating + 1);
+    started = 0;
+    EXPECT_EQ(some("sim", {}, options, 5, &started).violating, 0U);
+    EXPECT_EQ(started, 1U);
 }
 
 TEST(Soak, SaysWhatTheRigCannotDo) {

@@ -7,8 +7,8 @@ namespace {
 
 std::string missing(const DmaCase& dma, const Piece& piece, const Violation& v) {
     const auto& domain = piece.candidates.front().domain->domain;
-    return fmt::format("{} {}, though '{}' maps it to {} throughout", name_of(dma, piece),
-                       piece.access.write ? "landed nowhere" : "read nothing", domain,
+    return fmt::format("{} {}{}, though '{}' maps it to {} throughout", name_of(dma, piece),
+                       dma.landing.status == Landing::Status::timeout ? "never finished and " : "", piece.access.write ? "landed nowhere" : "read nothing", domain,
                        v.page ? print(*v.page) : "the staging memory");
 }
 
