@@ -6,56 +6,17 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <utility>
+
+#include "landfall/arena_words.hpp"
 
 namespace landfall {
 namespace {
 
-constexpr std::uint64_t kWord = sizeof(std::uint64_t);
-constexpr std::uint64_t kWordsPerPage = kPageSize / kWord;
+using words::kWord;
+using words::kWordsPerPage;
+
 // Names the pages a buffer stands in where its own bytes are not all that was touched: offsets count from the page.
 constexpr std::string_view kWholePages = ".pages";
-
-std::uint64_t load_word(const std::byte* at) {
-    auto* word = const_cast<std::uint64_t*>(reinterpret_cast<const std::uint64_t*>(at));
-    return std::atomic_ref(*word).load(std::memory_order_relaxed);
-}
-
-void store_word(std::byte* at, std::uint64_t value) {
-    std::atomic_ref(*reinterpret_cast<std::uint64_t*>(at)).store(value, std::memory_order_relaxed);
-}
-
-#ifdef __x86_64__
-static_assert(sizeof(Veiled) == kWord);
-using AtOnce = std::make_index_sequence<8>;
-
-// The veiled words go into registers and memory is taken from there: stamps side by side in registers that the kernel saves would
-// be found in its memory. All of one page before any of the other: an emulated processor, whose TLB holds one page of an
-// index, goes from the one to the other and back once for eight words where both have the same.
-template <std::size_t... I>
-bool some_alike(const std::uint64_t* at, const std::uint64_t* veiled, std::index_sequence<I...>) {
-    std::uint64_t both[] = {veiled[I]...};
-    const auto taken = [](std::uint64_t& x) { asm volatile("" : "+r"(x)); };
-    const auto flip = [](std::uint64_t& x, const std::uint64_t& by) { asm volatile("xor %1, %0" : "+r"(x) : "m"(by)); };
-    (taken(both[I]), ...);
-    (flip(both[I], at[I]), ...);
-    return (both[I] & ...) == ~0ULL;
-}
-#endif
-
-// The words at `at` are the `count` that are expected.
-bool alike(const std::byte* at, const Veiled* expected, std::uint64_t count) {
-    std::uint64_t i = 0;
-#ifdef __x86_64__
-    const auto* words = reinterpret_cast<const std::uint64_t*>(at);
-    const auto* veiled = reinterpret_cast<const std::uint64_t*>(expected);
-    for (; i + AtOnce::size() <= count; i += AtOnce::size())
-        if (!some_alike(words + i, veiled + i, AtOnce{})) return false;
-#endif
-    for (; i < count; ++i)
-        if (Veiled(load_word(at + i * kWord)) != expected[i]) return false;
-    return true;
-}
 
 [[noreturn]] void broken_invariant(const std::string& what) {
     fmt::print(stderr, "landfall: broken invariant: {}\n", what);
@@ -64,11 +25,11 @@ bool alike(const std::byte* at, const Veiled* expected, std::uint64_t count) {
 
 }  // namespace
 
-Veiled Arena::Block::load(std::uint64_t word) const { return Veiled(load_word(mapping.bytes().data() + word * kWord)); }
+Veiled Arena::Block::load(std::uint64_t word) const { return Veiled(words::load(mapping.bytes().data() + word * kWord)); }
 
 void Arena::Block::put(std::uint64_t word, std::uint64_t value) {
     shadow[word] = Veiled(value);
-    store_word(mapping.bytes().data() + word * kWord, value);
+    words::store(mapping.bytes().data() + word * kWord, value);
 }
 
 Arena::Arena(std::size_t staging_length) {
@@ -102,7 +63,7 @@ std::vector<std::span<const std::byte>> Arena::pages() const {
 
 void Arena::stamp(std::span<std::byte> words, std::uint64_t sequence) const {
     for (std::uint64_t i = 0; i < words.size() / kWord; ++i)
-        store_word(words.data() + i * kWord, key_.stamp({sequence, i}));
+        words::store(words.data() + i * kWord, key_.stamp({sequence, i}));
     std::atomic_thread_fence(std::memory_order_release);
 }
 
@@ -115,7 +76,7 @@ Content Arena::stamps(std::uint64_t sequence, std::size_t length) const {
 Content Arena::content(std::span<const std::byte> words) {
     std::atomic_thread_fence(std::memory_order_acquire);
     Content out(words.size() / kWord);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = Veiled(load_word(words.data() + i * kWord));
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = Veiled(words::load(words.data() + i * kWord));
     return out;
 }
 
@@ -357,52 +318,6 @@ void Arena::restamp(const std::vector<Segment>& places) {
         if (at.block.read_only) continue;
         for (auto w = at.first; w < at.first + at.count; ++w) at.block.put(w, key_.stamp({sequence, index++}));
     }
-}
-
-Arena::Spot Arena::spot(const std::vector<Segment>& places) const {
-    Spot out;
-    const std::lock_guard lock(mutex_);
-    for (const auto& place : places) {
-        const auto at = words_at(*place.place);
-        for (auto word = at.first, end = at.first + at.count; word < end;) {
-            const auto count = std::min(end - word, kWordsPerPage - word % kWordsPerPage);
-            out.pieces_.push_back({{&at.block, word}, count});
-            word += count;
-        }
-    }
-    return out;
-}
-
-bool Arena::holds(std::span<const std::byte> memory, const Content& words) {
-    std::atomic_thread_fence(std::memory_order_acquire);
-    return memory.size() == words.size() * kWord && alike(memory.data(), words.data(), words.size());
-}
-
-bool Arena::stands(const Spot& spot, const Content& words) const {
-    std::atomic_thread_fence(std::memory_order_acquire);
-    const std::lock_guard lock(mutex_);
-    const auto* next = words.data();
-    for (const auto& [hit, count] : spot.pieces_) {
-        if (!alike(hit.block->mapping.bytes().data() + hit.word * kWord, next, count) || twice(hit, *next)) return false;
-        next += count;
-    }
-    return true;
-}
-
-// Another page has this word where the hit's has it.
-bool Arena::twice(const Hit& hit, Veiled word) const {
-    for (const auto& b : blocks_)
-        for (auto at = hit.word % kWordsPerPage; at < b->words(); at += kWordsPerPage)
-            if (b->load(at) == word && (b.get() != hit.block || at != hit.word)) return true;
-    return false;
-}
-
-void Arena::keep(const Spot& spot, const Content& words) {
-    const std::lock_guard lock(mutex_);
-    auto next = words.begin();
-    for (const auto& [hit, count] : spot.pieces_)
-        for (auto word = hit.word; word < hit.word + count; ++word, ++next)
-            if (hit.block->load(word) == *next) hit.block->shadow[word] = *next;
 }
 
 std::uint64_t Arena::sequence_of(Veiled word) const {
