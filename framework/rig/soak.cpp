@@ -1,6 +1,7 @@
 #include "rig/soak.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "rig/fuzz.hpp"
 
@@ -73,8 +74,10 @@ class Soak {
         if (v.kind == Verdict::Kind::inconclusive) ++report_.inconclusive;
         report_.unmet = report_.unmet || v.kind == Verdict::Kind::unmet;
         if (report_.reason.empty()) report_.reason = v.reason;
+        std::set<std::string> met;
         for (const auto& violation : v.violations)
             if (violation.known.empty()) ++report_.by_rule[violation.rule];
+            else if (met.insert(violation.known).second) ++report_.known[violation.known];
         // What was left in the machine may break every round from now on, known or not.
         if (!v.violations.empty()) rig_.lost();
         hopeless_ = v.kind != Verdict::Kind::pass && v.dmas == 0;

@@ -30,6 +30,7 @@ struct SoakReport {
     std::uint64_t violating = 0, inconclusive = 0, lost = 0;    ///< rounds; a rig is lost with its round
     bool unmet = false;              ///< the rig cannot do what a soak needs; `reason` says what
     std::map<std::string, std::uint64_t> by_rule;               ///< violations that are not known
+    std::map<std::string, std::uint64_t> known;                 ///< rounds that met a finding already understood, by its reference
     std::string reason;                                         ///< of the first round that proved nothing
     std::chrono::duration<double> took{};
     [[nodiscard]] ExitStatus exit_status() const;

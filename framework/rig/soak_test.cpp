@@ -83,6 +83,20 @@ TEST(Soak, GoesOnOnAnotherMachineBehindAViolationAndOnlyThere) {
     EXPECT_EQ(started, 1U);
 }
 
+TEST(Soak, CountsTheRoundsThatMetAFindingAlreadyUnderstood) {
+    RigOptions boot;
+    boot.faults = {"unmap-without-flush"};
+    RigKeeper keeper(load_rig("sim"), boot);
+    auto options = rounds(400);
+    options.time = std::chrono::milliseconds(300);
+    options.check.known = {{{"landing"}, {}, {}, {}, false, "K1", "text"}};
+    options.keep_going = true;
+    const auto report = soak(keeper, options);
+    ASSERT_TRUE(report.known.contains("K1"));
+    EXPECT_GT(report.known.at("K1"), report.rounds / 2);
+    EXPECT_LE(report.known.at("K1"), report.rounds);
+}
+
 TEST(Soak, SaysWhatTheRigCannotDo) {
     SoakReport report;
     report.unmet = true;

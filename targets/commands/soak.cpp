@@ -81,6 +81,7 @@ ExitStatus run(Arguments& a) {
     RigKeeper rig(load_rig(a.rig), a.boot);
     const auto r = soak(rig, a.options);
     for (const auto& [rule, n] : r.by_rule) fmt::print("{} of {}\n", n, rule);
+    for (const auto& [reference, n] : r.known) fmt::print("known, met in {} of {} rounds: {}\n", n, r.rounds, reference);
     if (!r.reason.empty()) fmt::print("the first round that proved nothing: {}\n", r.reason);
     const auto seconds = std::max(r.took.count(), 1e-9);
     fmt::print(
