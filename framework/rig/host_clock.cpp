@@ -1,6 +1,8 @@
 #include "rig/host_clock.hpp"
 
+#ifdef __x86_64__
 #include <x86intrin.h>
+#endif
 
 #include <chrono>
 #include <cmath>
@@ -17,6 +19,15 @@ struct Reading {
     std::uint64_t ticks = 0;
 };
 
+// Only an x86 has the counter: elsewhere it stands still, and counts at 0 kHz.
+std::uint64_t time_stamp() {
+#ifdef __x86_64__
+    return __rdtsc();
+#else
+    return 0;
+#endif
+}
+
 // Both clocks at once, or as near to it as a busy machine gets in a few tries.
 Reading read_both() {
     constexpr int kTries = 10;
@@ -24,7 +35,7 @@ Reading read_both() {
     auto closest = Clock::duration::max();
     for (int i = 0; i < kTries; ++i) {
         const auto before = Clock::now();
-        const std::uint64_t ticks = __rdtsc();
+        const std::uint64_t ticks = time_stamp();
         const auto apart = Clock::now() - before;
         if (apart >= closest) continue;
         closest = apart;

@@ -4,7 +4,7 @@
 namespace landfall {
 
 /// In kHz, measured once against CLOCK_MONOTONIC: whole MHz, so that one machine gives one answer, and a guest told so keeps
-/// time to a few parts in ten thousand.
+/// time to a few parts in ten thousand. 0 of a machine that has no such counter.
 [[nodiscard]] unsigned host_tsc_khz();
 
 }  // namespace landfall

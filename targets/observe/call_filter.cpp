@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "observe/call_numbers.hpp"
+
 namespace landfall {
 namespace {
 
@@ -16,9 +18,8 @@ namespace {
 constexpr std::uint32_t kIoctlType = ';';
 
 // What changes who has which descriptor open; ioctl is filtered by its type on top.
-constexpr std::array kCalls{SYS_open,        SYS_openat, SYS_openat2, SYS_creat, SYS_close,
-                            SYS_dup,         SYS_dup2,   SYS_dup3,    SYS_fcntl, SYS_clone,
-                            SYS_close_range, SYS_clone3, SYS_wait4,   SYS_waitid};
+constexpr std::array kCalls{kOpen,   SYS_openat, SYS_openat2, kCreat,    SYS_close,       SYS_dup,    kDup2,
+                            SYS_dup3, SYS_fcntl,  SYS_clone,   SYS_clone3, SYS_close_range, SYS_wait4, SYS_waitid};
 
 }  // namespace
 

@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "observe/call_numbers.hpp"
+
 namespace landfall {
 namespace {
 
@@ -25,7 +27,7 @@ int as_last(std::uint64_t argument) {
 
 bool closes_on_exec(const SystemCall& call) {
     switch (call.number) {
-        case SYS_open: return (call.arguments[1] & O_CLOEXEC) != 0;
+        case kOpen: return (call.arguments[1] & O_CLOEXEC) != 0;
         case SYS_openat: return (call.arguments[2] & O_CLOEXEC) != 0;
         case SYS_openat2: {
             std::uint64_t flags = 0;  // the first field of struct open_how
@@ -126,17 +128,17 @@ std::vector<std::byte> Observer::argument_of(const SystemCall& call) const {
 
 bool Observer::entered(const SystemCall& call) {
     switch (call.number) {
-        case SYS_open:
+        case kOpen:
         case SYS_openat:
         case SYS_openat2:
-        case SYS_creat: return true;
+        case kCreat: return true;
         case SYS_ioctl:
         case SYS_dup:
         case SYS_fcntl:
         case SYS_close:
             if (!is_ours(call.thread, call.arguments[0])) return false;
             break;
-        case SYS_dup2:
+        case kDup2:
         case SYS_dup3:
             if (!is_ours(call.thread, call.arguments[0]) && !is_ours(call.thread, call.arguments[1]))
                 return false;
@@ -162,7 +164,7 @@ void Observer::returned(const SystemCall& call, std::int64_t result) {
             if (result >= 0) close_range(call);
             break;
         case SYS_dup:
-        case SYS_dup2:
+        case kDup2:
         case SYS_dup3:
         case SYS_fcntl:
             if (result >= 0) duplicated(call, static_cast<int>(result));

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/audit.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 
 #include "landfall/error.hpp"
 #include "observe/call_filter.hpp"
+#include "observe/call_numbers.hpp"
 #include "os/deadline.hpp"
 #include "os/fd.hpp"
 
@@ -253,7 +253,7 @@ void Tracer::system_call(pid_t thread, CallListener& listener) {
     }
     SystemCall call{thread, info.entry.nr, {}};
     std::ranges::copy(info.entry.args, call.arguments.begin());
-    state.reports = info.arch == AUDIT_ARCH_X86_64 && listener.entered(call);
+    state.reports = info.arch == kOwnCalls && listener.entered(call);
     // Of others only those are kept that a PTRACE_EVENT may come out of, and whoever stops at every call
     // meets their end.
     const bool makes_thread = call.number == SYS_clone || call.number == SYS_clone3;
