@@ -65,6 +65,10 @@ HostCheck check_accelerator(const std::string& qemu) {
     return {State::good, "KVM", "/dev/kvm opens", {}};
 }
 
+std::string cure_of(const KernelDefinition& d) {
+    return d.arch->cure != nullptr ? d.arch->cure : "landfall kernel build " + d.name;
+}
+
 void check_kernels(std::vector<HostCheck>& out) {
     bool ready = false;
     for (const KernelDefinition& d : list_kernel_definitions()) {
@@ -73,7 +77,7 @@ void check_kernels(std::vector<HostCheck>& out) {
         ready = ready || (image && d.name == kDefaultKernel);
         out.push_back({image ? State::good : State::note, "kernel " + d.name,
                        image ? fmt::format("{}, from {}", image->release, image->source) : "not built yet",
-                       image ? "" : "landfall kernel build " + d.name});
+                       image ? "" : cure_of(d)});
     }
     const auto lacking = missing_build_packages();
     const State severity = ready ? State::note : State::lacking;  // only who builds needs them

@@ -18,7 +18,8 @@ LabError no_memory(std::uint64_t bytes) {
 
 }  // namespace
 
-GuestMemory::GuestMemory(std::uint64_t bytes) : file_(memfd_create("landfall-guest", MFD_CLOEXEC)) {
+GuestMemory::GuestMemory(std::uint64_t bytes, std::uint64_t base)
+    : base_(base), file_(memfd_create("landfall-guest", MFD_CLOEXEC)) {
     if (!file_ || ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) throw no_memory(bytes);
     void* at = mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, file_.get(), 0);
     if (at == MAP_FAILED) throw no_memory(bytes);
@@ -53,7 +54,7 @@ std::vector<Stamped> GuestMemory::search(const StampSearch& search) const {
     std::vector<Stamped> out;
     for (const auto& piece : touched()) {
         if (out.size() >= StampSearch::kMost) break;
-        auto found = find_stamps(bytes().subspan(piece.start.value, piece.length), piece.start, search);
+        auto found = find_stamps(bytes().subspan(piece.start.value, piece.length), {base_ + piece.start.value}, search);
         out.insert(out.end(), found.begin(), found.end());
     }
     return out;

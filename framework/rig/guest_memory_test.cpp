@@ -48,6 +48,18 @@ TEST_F(GuestMemoryTest, IsSearchedFromEndToEnd) {
     EXPECT_THAT(memory.search(search), ElementsAre(Stamped{{{kBytes / 2 + 8}, 16}, 7}));
 }
 
+// A virt has it from 1 GiB on; what the lab owns is told by the same addresses.
+TEST(GuestMemory, IsSearchedByTheMachinesAddresses) {
+    constexpr std::uint64_t kBase = 1ULL << 30;
+    GuestMemory memory{kBytes, kBase};
+    StampSearch search{StampKey(1), 7, {}};
+    const std::vector<std::uint64_t> words{search.key.stamp({7, 0}), search.key.stamp({7, 1})};
+    memory.fill(3 * kPageSize, std::as_bytes(std::span(words)));
+    EXPECT_THAT(memory.search(search), ElementsAre(Stamped{{{kBase + 3 * kPageSize}, 16}, 7}));
+    search.owned = {{{kBase + 3 * kPageSize}, kPageSize}};
+    EXPECT_THAT(memory.search(search), IsEmpty());
+}
+
 TEST_F(GuestMemoryTest, WhatTheMachineNeverTouchedStaysUntouched) {
     stamps(kBytes / 2, 8);
     const auto before = resident();

@@ -87,6 +87,21 @@ void add_libraries(Cpio& cpio, const fs::path& program) {
     for (const auto& library : shared_libraries(program)) add_program(cpio, library.string(), library);
 }
 
+void add_folder(Cpio& cpio, const fs::path& root) {
+    if (!fs::is_regular_file(root / "init")) throw LabError(fmt::format("{}: a folder without init", root.string()));
+    for (const auto& entry : fs::recursive_directory_iterator(root))
+        if (entry.is_regular_file()) add_program(cpio, "/" + fs::relative(entry.path(), root).string(), entry.path());
+}
+
+void add_native(Cpio& cpio, const fs::path& program) {
+    add_program(cpio, "/init", program);
+    add_libraries(cpio, program);
+    const std::string busybox = find_program("busybox");
+    if (!busybox.empty() && interpreter(read_bytes(busybox)).empty()) {
+        add_program(cpio, "/bin/busybox", busybox);
+    }
+}
+
 }  // namespace
 
 std::vector<fs::path> shared_libraries(const fs::path& program) {
@@ -112,15 +127,10 @@ std::vector<fs::path> shared_libraries(const fs::path& program) {
 Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry, const std::vector<fs::path>& modules,
                   const std::string& script) {
     Cpio cpio;
-    add_program(cpio, "/init", program);
-    add_libraries(cpio, program);
+    fs::is_directory(program) ? add_folder(cpio, program) : add_native(cpio, program);
     for (const auto& path : carry) {
         add_program(cpio, fs::absolute(path).string(), path);
         if (is_elf(read_bytes(path))) add_libraries(cpio, path);
-    }
-    const std::string busybox = find_program("busybox");
-    if (!busybox.empty() && interpreter(read_bytes(busybox)).empty()) {
-        add_program(cpio, "/bin/busybox", busybox);
     }
     // As they are: a module has no segments, and its signature is behind all else.
     for (const auto& path : modules) cpio.file("/modules/" + path.filename().string(), read_bytes(path));

@@ -19,7 +19,8 @@ namespace landfall {
 inline constexpr const char* kScriptFile = "/landfall.script";
 
 /// An uncompressed cpio archive (newc) in memory that no file system knows: /init is `program`, libraries
-/// stand where the loader looks for them, /bin/busybox is the host's if it is static, every file of `carry` stands
+/// stand where the loader looks for them; or `program` is a folder that has init and all it needs, for a machine whose programs
+/// do not run here, and every file of it stands where it does there. /bin/busybox is the host's if it is static, every file of `carry` stands
 /// where it does here, a program with its libraries, `modules` are in /modules, and kScriptFile is `script` unless that is empty. Debug information is left out, but not of
 /// modules. Throws LabError.
 [[nodiscard]] Fd make_initramfs(const std::filesystem::path& program,

@@ -89,6 +89,12 @@ std::string debian_name(const Yaml& node, const char* what) {
     return text;
 }
 
+const Arch& architecture(const Yaml& node) {
+    const Arch* arch = find_arch(node.text());
+    if (arch == nullptr) node.fail(fmt::format("an architecture: {}", fmt::join(arch_labels(), ", ")));
+    return *arch;
+}
+
 std::string debian_suite(const Yaml& top) {
     return debian_name(top.at("suite"), "a Debian suite, as bookworm-backports");
 }
@@ -102,13 +108,13 @@ KernelDefinition load_kernel_definition(const std::string& name_or_path) {
 
 KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) {
     const Yaml top = Yaml::read(in, path);
-    top.keys({"title", "package", "suite", "image", "base", "fragments", "patches", "caught-by"});
+    top.keys({"title", "package", "suite", "arch", "image", "base", "fragments", "patches", "caught-by"});
     KernelDefinition d;
     d.path = path;
     d.name = path.stem();
     d.title = top.at("title").text();
     if (const auto image = top.find("image")) {
-        for (const char* key : {"package", "base", "fragments", "patches", "caught-by"})
+        for (const char* key : {"package", "arch", "base", "fragments", "patches", "caught-by"})
             if (const auto other = top.find(key)) other->fail(fmt::format("no {} beside an image, which is as it is", key));
         d.image = debian_name(*image, "a Debian package of a kernel, as linux-image-amd64");
         d.suite = debian_suite(top);
@@ -119,9 +125,12 @@ KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) 
     if (const auto base = top.find("base")) {
         if (const auto package = top.find("package")) package->fail("no package beside a base");
         if (const auto suite = top.find("suite")) suite->fail("no suite beside a base");
+        if (const auto arch = top.find("arch")) arch->fail("no arch beside a base");
         d.base = base->text();
         if (!kernel_definition_exists(d.base)) base->fail("the name of a kernel");
-        if (load_kernel_definition(d.base).package.empty()) base->fail("a kernel with a source of its own");
+        const auto below = load_kernel_definition(d.base);
+        if (below.package.empty()) base->fail("a kernel with a source of its own");
+        d.arch = below.arch;
         if (const auto caught = top.find("caught-by"))
             for (const Yaml& node : caught->list()) d.caught_by.push_back(caught_by(node));
         return d;
@@ -129,6 +138,7 @@ KernelDefinition read_kernel_definition(std::istream& in, const fs::path& path) 
     if (const auto caught = top.find("caught-by")) caught->fail("a base, for something to be wrong with");
     d.package = debian_name(top.at("package"), "a Debian source package, as linux-source-6.12");
     d.suite = debian_suite(top);
+    if (const auto arch = top.find("arch")) d.arch = &architecture(*arch);
     return d;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "rig/arch.hpp"
+
 namespace landfall {
 
 /// What must find the bug of a mutant: a scenario that ships, on a rig that ships, by a rule of the checker.
@@ -18,6 +20,7 @@ struct KernelDefinition {
     std::string path, name, title;
     std::string package, suite;  ///< of a kernel with a source of its own
     std::string image;           ///< of a kernel as it is: a binary package, of `suite` too
+    const Arch* arch = &default_arch();  ///< of a mutant: its base's
     std::string base;            ///< of a mutant: the definition it changes
     std::vector<std::filesystem::path> fragments, patches;
     std::vector<CaughtBy> caught_by;  ///< of a mutant; empty if nobody has said so

@@ -54,6 +54,15 @@ TEST_F(KernelDefinitionTest, ReadsAKernelWithASourceOfItsOwn) {
     EXPECT_THAT(d.patches, IsEmpty());
 }
 
+TEST_F(KernelDefinitionTest, IsOfX86UnlessItSays) {
+    EXPECT_EQ(load("title: t\npackage: p\nsuite: s\n").arch, &default_arch());
+    EXPECT_STREQ(load("title: t\npackage: p\nsuite: s\narch: aarch64\n").arch->make_arch, "arm64");
+    EXPECT_THAT(error("title: t\npackage: p\nsuite: s\narch: arm\n"),
+                testing::AllOf(StartsWith("k.yaml:4:7"), testing::HasSubstr("x86_64, aarch64")));
+    EXPECT_THAT(error("title: t\nbase: \"6.12\"\narch: aarch64\n"), StartsWith("k.yaml:3:7"));
+    EXPECT_THAT(error("title: t\nimage: i\nsuite: s\narch: aarch64\n"), StartsWith("k.yaml:4:7"));
+}
+
 TEST_F(KernelDefinitionTest, ReadsAKernelAsItIs) {
     const auto d = load("title: t\nimage: linux-image-amd64\nsuite: bookworm\n");
     EXPECT_EQ(d.image, "linux-image-amd64");

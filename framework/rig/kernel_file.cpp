@@ -1,8 +1,10 @@
 #include "rig/kernel_file.hpp"
 
+#include <elf.h>
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +17,9 @@ namespace {
 // Offsets of the boot protocol's header: the magic word, and kernel_version, which points at the release text
 // less 0x200 bytes.
 constexpr std::size_t kMagicAt = 0x202, kVersionAt = 0x20e, kVersionBias = 0x200;
+// The header of an Image.
+constexpr std::size_t kArmMagicAt = 56;
+constexpr std::string_view kArmMagic("ARM\x64", 4);
 
 std::string first_word(std::string_view text) {
     return std::string(text.substr(0, text.find_first_of(std::string_view(" \0\n", 3))));
@@ -58,8 +63,13 @@ std::optional<KernelFile> inspect_kernel_file(const std::string& path) {
                                                          ? ""
                                                          : first_word(std::string_view(head).substr(at))};
     }
-    if (head.starts_with("\177ELF"))
-        return KernelFile{KernelFile::Kind::vmlinux, word_after(in, "Linux version ")};
+    if (head.size() > kArmMagicAt && head.compare(kArmMagicAt, kArmMagic.size(), kArmMagic) == 0)
+        return KernelFile{KernelFile::Kind::image, word_after(in, "Linux version "), "aarch64"};
+    if (head.starts_with("\177ELF")) {
+        Elf64_Half machine = 0;
+        if (head.size() >= sizeof(Elf64_Ehdr)) std::memcpy(&machine, head.data() + offsetof(Elf64_Ehdr, e_machine), sizeof machine);
+        return KernelFile{KernelFile::Kind::vmlinux, word_after(in, "Linux version "), machine == EM_AARCH64 ? "aarch64" : "x86_64"};
+    }
     return std::nullopt;
 }
 

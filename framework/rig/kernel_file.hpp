@@ -8,11 +8,13 @@ namespace landfall {
 
 /// A kernel QEMU can start, as found on disk.
 struct KernelFile {
-    enum class Kind { bzimage, vmlinux } kind{};
+    enum class Kind { bzimage, image, vmlinux } kind{};
     std::string release;  ///< "6.12.95"; empty if the file does not say
+    std::string arch = "x86_64";  ///< a label of arch_labels()
 };
 
-/// nullopt: neither a bzImage (boot protocol, Documentation/arch/x86/boot.rst) nor an ELF file. Throws
+/// nullopt: neither a bzImage (boot protocol, Documentation/arch/x86/boot.rst), nor an Image of aarch64
+/// (Documentation/arch/arm64/booting.rst), nor an ELF file of one of both. Throws
 /// LabError if it cannot be read.
 [[nodiscard]] std::optional<KernelFile> inspect_kernel_file(const std::string& path);
 

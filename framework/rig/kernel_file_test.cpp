@@ -54,6 +54,20 @@ TEST_F(KernelFileTest, ReadsTheReleaseOfAVmlinux) {
     EXPECT_EQ(file->release, "7.3.4");
 }
 
+TEST_F(KernelFileTest, KnowsAKernelOfAarch64) {
+    std::string image(0x1000, '\0');
+    image.replace(56, 4, "ARM\x64");
+    const auto flat = inspect(image + "Linux version 6.12.95 (landfall)");
+    ASSERT_TRUE(flat);
+    EXPECT_EQ(flat->kind, KernelFile::Kind::image);
+    EXPECT_EQ(flat->release, "6.12.95");
+    EXPECT_EQ(flat->arch, "aarch64");
+    std::string elf = "\177ELF" + std::string(0x1000, '\0');
+    EXPECT_EQ(inspect(elf)->arch, "x86_64");
+    elf[18] = '\xb7';  // e_machine: EM_AARCH64
+    EXPECT_EQ(inspect(elf)->arch, "aarch64");
+}
+
 TEST_F(KernelFileTest, FindsAReleaseThatLiesAcrossTwoReads) {
     constexpr std::size_t kPiece = 1 << 20;
     for (std::size_t before = 0; before < 24; ++before) {

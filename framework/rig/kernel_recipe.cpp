@@ -21,6 +21,8 @@ KernelRecipe kernel_recipe(const KernelDefinition& d, const std::string& toolcha
         return {text, d.name + "-" + hash_str(text)};
     }
     std::string text = fmt::format("landfall kernel 2\ntoolchain {}\n", toolchain);
+    // Not said of x86_64, so that kernels which were built before there was another are still found.
+    if (d.arch != &default_arch()) text += fmt::format("arch {}\n", d.arch->label);
     text +=
         d.base.empty() ? fmt::format("package {} {}\n", d.package, d.suite) : fmt::format("base {}\n", base);
     const auto add = [&text](const char* kind, const std::filesystem::path& file) {

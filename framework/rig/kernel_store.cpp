@@ -1,7 +1,7 @@
 // The cache, below ~/.cache/landfall/kernels:
 //
 //   images/NAME-HASH/  bzImage vmlinux config release source recipe: finished, put there by one rename; of a Debian kernel
-//                      modules/ in place of vmlinux
+//                      modules/ in place of vmlinux; of aarch64 Image in place of both
 //   work/              the tree being built: source (hard links), landfall.tree (whose it is), obj/; always
 //                      here, since a build records absolute paths and makes anew what moved
 //   trees/NAME-HASH/   where a base's tree is kept, so that a mutant compiles only what it changes
@@ -54,11 +54,11 @@ class KernelStore {
 
     std::optional<KernelImage> cached(const KernelDefinition& d) const;
     KernelImage get(const KernelDefinition& d, bool refresh);
-    KernelImage own(const fs::path& tree);
+    KernelImage own(const fs::path& tree, const Arch& arch);
 
   private:
     [[nodiscard]] KernelRecipe base_recipe(const KernelDefinition& d) const {
-        return kernel_recipe(d, toolchain_, "");
+        return kernel_recipe(d, kernel_toolchain(*d.arch), "");
     }
     [[nodiscard]] KernelRecipe mutant_recipe(const KernelDefinition& d, const KernelImage& base) const;
     [[nodiscard]] std::optional<KernelImage> image(const KernelDefinition& d, const KernelRecipe& r) const;
@@ -78,30 +78,30 @@ class KernelStore {
     void replace(const fs::path& folder, const fs::path& fresh) const;
     [[nodiscard]] fs::path kept(const std::string& key) const { return dir_ / "trees" / key; }
     [[nodiscard]] FileLock take_lock() const;
-    static void require_tools();
+    static void require_tools(const Arch& arch);
     void prepare() const;
     /// For unfinished things of this process.
     [[nodiscard]] fs::path scratch() const { return dir_ / "scratch" / std::to_string(getpid()); }
 
     KernelLog log_;
     fs::path dir_;
-    std::string toolchain_ = kernel_toolchain();
 };
 
 KernelRecipe KernelStore::mutant_recipe(const KernelDefinition& d, const KernelImage& base) const {
-    const std::string folder = fs::path(base.bzimage).parent_path().filename();
-    return kernel_recipe(d, toolchain_, folder + " " + base.source);
+    const std::string folder = fs::path(base.image).parent_path().filename();
+    return kernel_recipe(d, kernel_toolchain(*d.arch), folder + " " + base.source);
 }
 
 std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const KernelRecipe& r) const {
     const fs::path folder = dir_ / "images" / r.key;
     if (read_file(folder / "recipe") != r.text) return std::nullopt;
     return KernelImage{d.name,
-                       folder / "bzImage",
-                       d.image.empty() ? folder / "vmlinux" : fs::path(),
+                       folder / d.arch->image,
+                       d.image.empty() && d.arch->boots_vmlinux ? folder / "vmlinux" : fs::path(),
                        read_first_line(folder / "release"),
                        read_first_line(folder / "source"),
-                       taken_modules(folder / "modules")};
+                       taken_modules(folder / "modules"),
+                       d.arch};
 }
 
 std::optional<KernelImage> KernelStore::cached(const KernelDefinition& d) const {
@@ -119,7 +119,7 @@ KernelImage KernelStore::get(const KernelDefinition& d, bool refresh) {
     if (!refresh) {
         if (auto found = cached(d)) return *found;  // the one we waited for built it
     }
-    if (d.image.empty()) require_tools();
+    if (d.image.empty()) require_tools(*d.arch);
     prepare();
     KernelImage built = build(d, refresh, lock.fd());
     fs::remove_all(scratch());
@@ -132,12 +132,13 @@ FileLock KernelStore::take_lock() const {
     });
 }
 
-void KernelStore::require_tools() {
-    const auto lacking = missing_build_packages();
+void KernelStore::require_tools(const Arch& arch) {
+    const auto lacking = missing_build_packages(arch);
     if (!lacking.empty()) {
         std::string packages;
         for (const std::string& package : lacking) packages += " " + package;
-        throw LabError("kernels cannot be built here: missing" + packages, "apt-get install" + packages);
+        throw LabError("kernels cannot be built here: missing" + packages,
+                       arch.cure != nullptr ? arch.cure : "apt-get install" + packages);
     }
 }
 
@@ -158,7 +159,7 @@ KernelImage KernelStore::build(const KernelDefinition& d, bool refresh, int lock
 KernelTree KernelStore::work_tree(const KernelDefinition& d, int lock) const {
     const fs::path work = dir_ / "work";
     return {d.name, work, work / "obj", d.base.empty() ? "" : "-" + d.name, dir_ / "logs" / (d.name + ".log"),
-            log_,   lock};
+            log_,   lock, d.arch};
 }
 
 /// Keeps the tree of a base, finished or not; that of a mutant is made again in no time.
@@ -270,39 +271,42 @@ KernelImage KernelStore::fetch(const KernelDefinition& d) {
     return publish(d, base_recipe(d), fresh, source);
 }
 
-KernelImage KernelStore::own(const fs::path& path) {
+KernelImage KernelStore::own(const fs::path& path, const Arch& arch) {
     const fs::path source = fs::canonical(path);
     const FileLock lock = take_lock();
-    require_tools();
+    require_tools(arch);
     prepare();
-    const fs::path folder = dir_ / "own" / hash_str(source), log_file = dir_ / "logs" / "own.log";
+    const auto whose = arch.fragment == nullptr ? source.string() : source.string() + arch.label;
+    const fs::path folder = dir_ / "own" / hash_str(whose), log_file = dir_ / "logs" / "own.log";
     fs::remove(log_file);
-    const KernelTree tree{source.string(), source, folder / "obj", "", log_file, log_, lock.fd()};
-    tree.configure({fixtures_dir() / "kernels" / "lab.config"});
+    const KernelTree tree{source.string(), source, folder / "obj", "", log_file, log_, lock.fd(), &arch};
+    std::vector<fs::path> fragments{fixtures_dir() / "kernels" / "lab.config"};
+    if (arch.fragment != nullptr) fragments.push_back(fixtures_dir() / "kernels" / arch.fragment);
+    tree.configure(fragments);
     tree.build(!fs::exists(folder / "image"));
     const fs::path fresh = scratch() / "image";
     fs::create_directories(fresh);
     tree.install(fresh);
     replace(folder / "image", fresh);
     fs::remove_all(scratch());
-    return {path, folder / "image/bzImage", folder / "image/vmlinux",
-            read_first_line(folder / "image/release"), source};
+    return {path, folder / "image" / arch.image, arch.boots_vmlinux ? folder / "image/vmlinux" : fs::path(),
+            read_first_line(folder / "image/release"), source, {}, &arch};
 }
 
 std::optional<KernelImage> own_file(const std::string& path) {
     const auto file = inspect_kernel_file(path);
-    if (!file) throw TextError({path, 0, 0}, "", "a bzImage, a vmlinux or the top of a kernel source tree");
-    const bool compressed = file->kind == KernelFile::Kind::bzimage;
-    return KernelImage{path, compressed ? path : "", compressed ? "" : path, file->release, path};
+    if (!file) throw TextError({path, 0, 0}, "", "a bzImage, an Image, a vmlinux or the top of a kernel source tree");
+    const bool vmlinux = file->kind == KernelFile::Kind::vmlinux;
+    return KernelImage{path, vmlinux ? "" : path, vmlinux ? path : "", file->release, path, {}, find_arch(file->arch)};
 }
 
-KernelImage find(const std::string& name_or_path, bool refresh, const KernelLog& log) {
+KernelImage find(const std::string& name_or_path, bool refresh, const KernelLog& log, const Arch& arch) {
     const bool file = name_or_path.find('/') != std::string::npos || !kernel_definition_exists(name_or_path);
     if (file && fs::is_directory(name_or_path)) {
         if (!is_kernel_tree(name_or_path)) {
             throw TextError({name_or_path, 0, 0}, "a folder", "the top of a kernel source tree");
         }
-        return KernelStore(log).own(name_or_path);
+        return KernelStore(log).own(name_or_path, arch);
     }
     if (file && fs::is_regular_file(name_or_path) && !name_or_path.ends_with(".yaml"))
         return *own_file(name_or_path);
@@ -311,12 +315,12 @@ KernelImage find(const std::string& name_or_path, bool refresh, const KernelLog&
 
 }  // namespace
 
-KernelImage find_kernel(const std::string& name_or_path, const KernelLog& log) {
-    return find(name_or_path, false, log);
+KernelImage find_kernel(const std::string& name_or_path, const KernelLog& log, const Arch& arch) {
+    return find(name_or_path, false, log, arch);
 }
 
 KernelImage refresh_kernel(const std::string& name_or_path, const KernelLog& log) {
-    return find(name_or_path, true, log);
+    return find(name_or_path, true, log, default_arch());
 }
 
 std::optional<KernelImage> cached_kernel(const KernelDefinition& definition) {

@@ -102,9 +102,9 @@ TEST_F(KernelStoreTest, BuildsOnceAndFindsAgain) {
     EXPECT_EQ(image.name, "1.0");
     EXPECT_EQ(image.release, "6.99");
     EXPECT_EQ(image.source, "linux-source-1.0 1.0.7-1");
-    EXPECT_EQ(read_file(image.bzimage), "int base;\n");
+    EXPECT_EQ(read_file(image.image), "int base;\n");
     EXPECT_TRUE(fs::exists(image.vmlinux));
-    EXPECT_EQ(find_kernel("1.0").bzimage, image.bzimage);
+    EXPECT_EQ(find_kernel("1.0").image, image.image);
     EXPECT_TRUE(cached_kernel(load_kernel_definition("1.0")));
     EXPECT_EQ(compiled(), once_);
     EXPECT_EQ(read_file(source_ / "source.c"), "int pristine;\n") << "the shared source was written to";
@@ -114,17 +114,17 @@ TEST_F(KernelStoreTest, AnotherFragmentIsAnotherKernel) {
     const KernelImage image = find_kernel("1.0");
     fixture("lab.config", "CONFIG_LAB=m\n");
     EXPECT_FALSE(cached_kernel(load_kernel_definition("1.0")));
-    EXPECT_NE(find_kernel("1.0").bzimage, image.bzimage);
+    EXPECT_NE(find_kernel("1.0").image, image.image);
 }
 
 TEST_F(KernelStoreTest, AMutantStartsFromTheObjectsOfItsBase) {
     const KernelImage mutant = find_kernel("mutant");
     EXPECT_EQ(mutant.release, "6.99-mutant");
-    EXPECT_EQ(read_file(mutant.bzimage), "int mutant;\n");
+    EXPECT_EQ(read_file(mutant.image), "int mutant;\n");
     EXPECT_TRUE(cached_kernel(load_kernel_definition("mutant")));
     const auto base = cached_kernel(load_kernel_definition("1.0"));
     ASSERT_TRUE(base);
-    EXPECT_EQ(read_file(base->bzimage), "int base;\n");
+    EXPECT_EQ(read_file(base->image), "int base;\n");
     EXPECT_EQ(compiled(), once_) << "of the two trees only the base's is kept, and nothing was added to it";
 }
 
@@ -155,7 +155,7 @@ TEST_F(KernelStoreTest, AnUnfinishedMutantIsForgotten) {
     EXPECT_THAT(lab_error("mutant"), HasSubstr("make"));
     fs::remove(dir_ / "cache/stop");
     fixture("mutant.patch", patch("int base;", "int better;"));
-    EXPECT_EQ(read_file(find_kernel("mutant").bzimage), "int better;\n");
+    EXPECT_EQ(read_file(find_kernel("mutant").image), "int better;\n");
     EXPECT_EQ(compiled(), once_);
 }
 
@@ -167,18 +167,18 @@ TEST_F(KernelStoreTest, APatchMustApplyExactly) {
 
 TEST_F(KernelStoreTest, ARecipeIsComparedInFull) {
     const KernelImage image = find_kernel("1.0");
-    write_file(fs::path(image.bzimage).parent_path() / "recipe", "another with the same hash");
+    write_file(fs::path(image.image).parent_path() / "recipe", "another with the same hash");
     EXPECT_FALSE(cached_kernel(load_kernel_definition("1.0")));
 }
 
 TEST_F(KernelStoreTest, BuildsASourceTreeOutsideOfIt) {
     const fs::path tree = dir_ / "linux";
     make_tree(tree);
-    EXPECT_EQ(read_file(find_kernel(tree).bzimage), "int pristine;\n");
+    EXPECT_EQ(read_file(find_kernel(tree).image), "int pristine;\n");
     write_file(tree / "source.c", "int changed;\n");
     // Two writes within one tick of the file system's clock would look like one to make.
     fs::last_write_time(tree / "source.c", fs::file_time_type::clock::now() + std::chrono::seconds(5));
-    EXPECT_EQ(read_file(find_kernel(tree).bzimage), "int changed;\n");
+    EXPECT_EQ(read_file(find_kernel(tree).image), "int changed;\n");
     EXPECT_FALSE(fs::exists(tree / ".config"));
     EXPECT_FALSE(fs::exists(tree / "object"));
 }

@@ -55,13 +55,14 @@ bool is_object(std::string_view line) {
            line.starts_with("  LD ");
 }
 
-std::vector<std::pair<std::string, std::string>> build_environment() {
+std::vector<std::pair<std::string, std::string>> build_environment(const Arch& arch) {
     const char* path = std::getenv("PATH");
     // Debian's ccache answers for gcc from this folder, without showing in the recorded command lines. The
     // build's time and place stay out of the image, so that equal sources give equal kernels.
     return {{"PATH", std::string("/usr/lib/ccache:") + (path != nullptr ? path : "/usr/bin:/bin")},
             {"LC_ALL", "C"},
-            {"ARCH", "x86"},
+            {"ARCH", arch.make_arch},
+            {"CROSS_COMPILE", arch.cross},
             {"MAKEFLAGS", ""},
             {"KBUILD_OUTPUT", ""},
             {"KBUILD_BUILD_USER", "landfall"},
@@ -79,17 +80,20 @@ std::string complaint(const std::string& label, const std::vector<ConfigSymbol>&
 
 }  // namespace
 
-std::vector<std::string> missing_build_packages() {
+std::vector<std::string> missing_build_packages(const Arch& arch) {
     std::vector<std::string> out;
     for (const Tool& tool : kTools) {
         const bool header = tool.file[0] == '/';
         if (header ? !fs::exists(tool.file) : find_program(tool.file).empty()) out.emplace_back(tool.package);
     }
+    const bool foreign = arch.compiler_package != nullptr;
+    if (foreign && find_program(arch.cross + std::string("gcc")).empty()) out.emplace_back(arch.compiler_package);
     return out;
 }
 
-std::string kernel_toolchain() {
-    return first_line({"gcc", "--version"}) + "; " + first_line({"ld", "--version"});
+std::string kernel_toolchain(const Arch& arch) {
+    const std::string cross = arch.cross;
+    return first_line({cross + "gcc", "--version"}) + "; " + first_line({cross + "ld", "--version"});
 }
 
 void KernelTree::configure(const std::vector<fs::path>& fragments) const {
@@ -119,14 +123,15 @@ void KernelTree::build(bool full) const {
     Progress progress(fmt::format("kernel {}: {}", label, full ? "compiling" : "compiling what changed"),
                       log);
     unsigned objects = 0;
-    make({fmt::format("-j{}", std::max(1U, std::thread::hardware_concurrency())), "bzImage"},
+    make({fmt::format("-j{}", std::max(1U, std::thread::hardware_concurrency())), arch->image},
          [&] { progress.update(std::min(99U, ++objects * 100 / kObjects)); });
 }
 
 void KernelTree::install(const fs::path& folder) const {
-    fs::copy_file(output / "arch/x86/boot/bzImage", folder / "bzImage");
+    fs::copy_file(output / arch->image_place, folder / arch->image);
     fs::copy_file(output / ".config", folder / "config");
     fs::copy_file(output / "include/config/kernel.release", folder / "release");
+    if (!arch->boots_vmlinux) return;
     const CommandResult strip = run_command(
         {"strip", "--strip-all", "-o", (folder / "vmlinux").string(), (output / "vmlinux").string()});
     if (!strip.ok()) throw LabError(fmt::format("kernel {}: strip: {}", label, strip.output));
@@ -140,7 +145,7 @@ void KernelTree::make(const std::vector<std::string>& targets, const std::functi
     std::deque<std::string> last;
     CommandOptions options;
     options.directory = source.string();
-    options.environment = build_environment();
+    options.environment = build_environment(*arch);
     options.limit = minutes(120);
     if (lock >= 0) options.inherit = {lock};
     options.on_line = [&](std::string_view line) {

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "rig/arch.hpp"
+
 namespace landfall {
 
 /// Debian packages a kernel build needs and this machine lacks.
-[[nodiscard]] std::vector<std::string> missing_build_packages();
+[[nodiscard]] std::vector<std::string> missing_build_packages(const Arch& arch = default_arch());
 /// What compiles kernels here, as it names itself; part of what an image depends on.
-[[nodiscard]] std::string kernel_toolchain();
+[[nodiscard]] std::string kernel_toolchain(const Arch& arch = default_arch());
 
 struct KernelTree {
     std::string label;  ///< what people call it
@@ -20,13 +22,14 @@ struct KernelTree {
     std::filesystem::path log_file;
     std::function<void(const std::string&)> log;
     int lock = -1;  ///< kept open by everything the build starts
+    const Arch* arch = &default_arch();
 
     /// tinyconfig and the fragments; nothing if the tree has just that configuration. Throws LabError naming
     /// every symbol that did not come out as asked for.
     void configure(const std::vector<std::filesystem::path>& fragments) const;
-    /// Brings bzImage and vmlinux up to date. `full`: everything is compiled, so the progress is known.
+    /// Brings image and vmlinux up to date. `full`: everything is compiled, so the progress is known.
     void build(bool full) const;
-    /// Copies bzImage, stripped vmlinux, configuration and release into an existing folder.
+    /// Copies the image, the stripped vmlinux if QEMU boots one, configuration and release into an existing folder.
     void install(const std::filesystem::path& folder) const;
 
   private:

@@ -17,12 +17,13 @@ namespace {
 // check_rig() refuses such a machine. It is a PCI function that QEMU puts into the first free slot.
 constexpr const char* kUnsafeInterrupts =
     "iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1";
-constexpr std::array<IommuKind, 5> kIommus{{
+constexpr std::array<IommuKind, 6> kIommus{{
     {"vtd", "intel-iommu,intremap=on", "intel_iommu=on,sm_off", 1},
     {"vtd-scalable", "intel-iommu,intremap=on,x-scalable-mode=on", "intel_iommu=on,sm_on", 1},
     {"vtd-firstlevel", "intel-iommu,intremap=on,x-scalable-mode=on,x-flts=on", "intel_iommu=on,sm_on", 1},
     {"amd", "amd-iommu,intremap=on,pt=off", kUnsafeInterrupts, 2},
     {"virtio", "virtio-iommu-pci,addr=1.0", kUnsafeInterrupts, 2},
+    {"smmuv3", nullptr, "", 1, ",iommu=smmuv3", "aarch64"},
 }};
 
 // edu: its default mask of 28 bits cuts addresses off. igb: its boot ROM would only cost time. nvme: as many virtual functions
@@ -73,12 +74,6 @@ std::vector<std::string> disk_arguments(const RigFile& rig, const MachineFiles& 
 // An instruction takes 2^N ns of the machine's time.
 constexpr unsigned kIcountShift = 3;
 
-// A guest whose kernel oopsed proves nothing any more: it panics, and a panic ends QEMU at once (-no-reboot),
-// which closes the channels. A busy host makes an emulated machine's clocks look broken: without
-// no_timer_check the kernel counts ticks while it boots and panics over missing ones, without tsc=reliable it
-// falls back to a slow clock.
-constexpr const char* kKernelArgs = "console=ttyS0 panic=-1 oops=panic no_timer_check tsc=reliable";
-
 // Only what comes by a chardev that -serial was given is recorded (QEMU chardev/char.c, __qemu_chr_new: `replay`), and -device
 // gives its own to none. A fifth serial port is named, and a q35 has four (hw/char/serial-isa.c, serial_hds_isa_init), so
 // nothing is made of it: the port's chardev is recorded and stays free for the port.
@@ -100,11 +95,29 @@ std::vector<std::string> deterministic_arguments() {
             "-global", "virtio-pci.ioeventfd=off"};
 }
 
+std::string kernel_command_line(const RigFile& rig, const std::string& more) {
+    std::vector<std::string> out{arch_of(rig).kernel_args, find_iommu(rig.iommu)->kernel_args};
+    out.insert(out.end(), rig.kernel_args.begin(), rig.kernel_args.end());
+    out.push_back(more);
+    std::erase(out, "");
+    return fmt::format("{}", fmt::join(out, " "));
+}
+
+// The console, the protocol's port and QMP.
+std::vector<std::string> channel_arguments(const MachineFiles& files) {
+    return {"-chardev",
+            fmt::format("{}{}", files.console_is_pipe ? "file,id=console,path=/proc/self/fd/" : "socket,id=console,fd=", files.console),
+            "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
+            fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device", "virtserialport,chardev=port,name=landfall",  //
+            "-chardev", fmt::format("socket,id=control,fd={}", files.control), "-mon", "chardev=control,mode=control"};
+}
+
 }  // namespace
 
 const IommuKind* find_iommu(const std::string& label) { return find_in(kIommus, label); }
 const DeviceModel* find_model(const std::string& label) { return find_in(kModels, label); }
 std::vector<std::string> iommu_labels() { return labels(kIommus); }
+const Arch& arch_of(const RigFile& rig) { return *find_arch(find_iommu(rig.iommu)->arch); }
 std::vector<std::string> model_labels() { return labels(kModels); }
 
 // nvme: it does what it is asked in bottom halves of QEMU's main loop, which are neither recorded nor tied to an instruction
@@ -116,6 +129,9 @@ std::vector<std::string> icount_arguments(const RigFile& rig, Icount mode, int l
                        "take a rig without nvme: landfall rig list");
     if (rig.cpus > 1)
         throw LabError(fmt::format("rig {} does not do the same again: it has {} processors", rig.name, rig.cpus), "take a rig with one");
+    if (!arch_of(rig).repeatable)
+        throw LabError(fmt::format("rig {} does not do the same again: nobody has tried that on {}", rig.name, arch_of(rig).label),
+                       "take a rig of x86: landfall rig list");
     return mode == Icount::deterministic ? deterministic_arguments() : record_replay_arguments(mode == Icount::record, log);
 }
 
@@ -125,31 +141,22 @@ std::vector<std::string> machine_arguments(const RigFile& rig, const MachineFile
                                            const std::string& accelerator, const std::string& name,
                                            const std::string& kernel_args) {
     const IommuKind* iommu = find_iommu(rig.iommu);
-    std::string append = kKernelArgs;
-    append += fmt::format(" {}", iommu->kernel_args);
-    if (!rig.kernel_args.empty()) append += fmt::format(" {}", fmt::join(rig.kernel_args, " "));
-    if (!kernel_args.empty()) append += " " + kernel_args;
+    const Arch& arch = arch_of(rig);
     // RAM is a file in our memory, so that a witness on this side can look at all of it.
     std::vector<std::string> out{
         "-name", name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",  //
-        "-machine",
-        fmt::format(
-            "q35,accel={},kernel-irqchip=split,memory-backend=ram,usb=off,smbus=off,sata=off,hpet=off,"
-            "i8042=off",
-            accelerator),
+        "-machine", fmt::format("{},accel={},memory-backend=ram{}", arch.machine, accelerator, iommu->machine),
         "-m", fmt::format("{}M", rig.memory_mib), "-smp", std::to_string(rig.cpus),  //
         "-object",
         fmt::format("memory-backend-file,id=ram,size={}M,mem-path=/proc/self/fd/{},share=on", rig.memory_mib,
                     files.memory),
         "-kernel", files.kernel, "-initrd", fmt::format("/proc/self/fd/{}", files.initramfs),  //
-        "-append", append,
-        // The IOMMU comes first: it translates only devices that are made after it.
-        "-device", iommu->device + rig.iommu_properties, "-chardev",
-        fmt::format("{}{}", files.console_is_pipe ? "file,id=console,path=/proc/self/fd/" : "socket,id=console,fd=", files.console),
-        "-serial", "chardev:console", "-chardev", fmt::format("socket,id=port,fd={}", files.port), "-device",
-        fmt::format("virtio-serial-pci,addr={:x}.0", kPortSlot), "-device",
-        "virtserialport,chardev=port,name=landfall",  //
-        "-chardev", fmt::format("socket,id=control,fd={}", files.control), "-mon", "chardev=control,mode=control"};
+        "-append", kernel_command_line(rig, kernel_args)};
+    if (arch.processor != nullptr) out.insert(out.end(), {"-cpu", arch.processor});
+    // The IOMMU comes first: it translates only devices that are made after it.
+    if (iommu->device != nullptr) out.insert(out.end(), {"-device", iommu->device + rig.iommu_properties});
+    const auto channels = channel_arguments(files);
+    out.insert(out.end(), channels.begin(), channels.end());
     if (rig.disks > 0) out.insert(out.end(), {"-global", kBounceBuffer});
     const auto disks = disk_arguments(rig, files);
     out.insert(out.end(), disks.begin(), disks.end());

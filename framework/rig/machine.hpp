@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "rig/arch.hpp"
 #include "rig/rig.hpp"
 
 namespace landfall {
@@ -11,12 +12,16 @@ namespace landfall {
 /// What an IOMMU label of a rig file stands for.
 struct IommuKind {
     const char* label;
-    const char* device;       ///< QEMU's -device
+    const char* device;       ///< QEMU's -device; nullptr: the machine has it built in
     const char* kernel_args;  ///< what the kernel must be told to use it
     unsigned first_slot;      ///< of the root bus that a rig may use; one below it is the IOMMU's own
+    const char* machine = "";      ///< what QEMU's -machine is told on top
+    const char* arch = "x86_64";   ///< the architecture that has it
 };
 [[nodiscard]] const IommuKind* find_iommu(const std::string& label);
 [[nodiscard]] std::vector<std::string> iommu_labels();
+/// What the machine of a rig of kind qemu is.
+[[nodiscard]] const Arch& arch_of(const RigFile& rig);
 
 /// What a device model of a rig file stands for.
 struct DeviceModel {

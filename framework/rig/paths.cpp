@@ -90,4 +90,11 @@ fs::path landfall_program() {
                    "build it (lab/build), or name it in LANDFALL_PROGRAM");
 }
 
+fs::path guest_program(const Arch& arch) {
+    if (is_native(arch)) return landfall_program();
+    const fs::path root = cache_dir() / arch.label / "root";
+    if (is_program(root / "init")) return root;
+    throw LabError(fmt::format("there is no landfall for guests that are {}", arch.label), arch.cure != nullptr ? arch.cure : "");
+}
+
 }  // namespace landfall

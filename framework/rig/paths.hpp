@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "rig/arch.hpp"
+
 namespace landfall {
 
 /// $LANDFALL_FIXTURES, else a folder fixtures/ beside the code that asks or beside one of the three folders above it,
@@ -20,5 +22,9 @@ namespace landfall {
 /// landfall, else a program of that name in the folder of the code that asks or in one of the three above it
 /// (build/landfall seen from build/python/landfall/_core.so). Throws LabError if there is none.
 [[nodiscard]] std::filesystem::path landfall_program();
+
+/// What a guest begins with: landfall_program(), or for another architecture the folder in the cache that holds one for it.
+/// Throws LabError if there is none.
+[[nodiscard]] std::filesystem::path guest_program(const Arch& arch);
 
 }  // namespace landfall

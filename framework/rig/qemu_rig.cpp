@@ -70,7 +70,8 @@ void resume(Qmp& qmp, const Deadline& deadline) {
 
 // A kernel that boots on a busy host may find another rate by its timers. 41 MHz for 2596 MHz was seen: its clock ran 63
 // times too fast, half a second of a test was 30, and a soft lockup was reported that was none.
-std::string kernel_args(const RigOptions& options, Icount mode) {
+std::string kernel_args(const RigFile& file, const RigOptions& options, Icount mode) {
+    if (!arch_of(file).told_clock_rate) return options.kernel_args;
     const auto clock = fmt::format("tsc_early_khz={}", mode == Icount::off ? host_tsc_khz() : kIcountTscKhz);
     return options.kernel_args.empty() ? clock : clock + " " + options.kernel_args;
 }
@@ -100,7 +101,7 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
     : file_(std::move(file)),
       step_limit_(options.step_limit),
       api_(chosen_api(file_, options)),
-      state_(MachineState::blank(std::uint64_t{file_.memory_mib} << 20U)),
+      state_(MachineState::blank(std::uint64_t{file_.memory_mib} << 20U, arch_of(file_).ram_base)),
       from_(std::move(from)),
       console_(std::move(wires.console.ours), std::move(wires.errors.ours)),
       channel_(std::move(wires.port.ours), console_),
@@ -110,7 +111,7 @@ QemuRig::QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Ac
           // Unique while the port is open, so that this process can be told from all others.
           const std::string name = fmt::format("landfall-{}-{}", getpid(), port);
           const auto files = machine_files(parts, console, port, state_.memory.fd(), wires.control.theirs.get());
-          auto argv = machine_arguments(file_, files, accelerator_str(accelerator), name, kernel_args(options, parts.mode));
+          auto argv = machine_arguments(file_, files, accelerator_str(accelerator), name, kernel_args(file_, options, parts.mode));
           argv.insert(argv.begin(), parts.qemu);
           const auto how = icount_arguments(file_, parts.mode, parts.log.get());
           argv.insert(argv.end(), how.begin(), how.end());
@@ -235,7 +236,7 @@ std::optional<int> QemuRig::await_end(milliseconds limit) {
 std::vector<std::string> comparable_arguments(const RigFile& file, const RigOptions& options, Icount mode,
                                               Accelerator accelerator) {
     auto out = machine_arguments(file, machine_files({{}, {}, Fd(), Fd(), mode}, -1, -1, -1, -1), accelerator_str(accelerator), "",
-                                 kernel_args(options, mode));
+                                 kernel_args(file, options, mode));
     const auto how = icount_arguments(file, mode, -1);
     out.insert(out.end(), how.begin(), how.end());
     return out;

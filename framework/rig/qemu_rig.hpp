@@ -92,8 +92,8 @@ class QemuRig final : public Rig {
 [[nodiscard]] QemuRig::Parts machine_parts(const RigFile& file, const RigOptions& options, const std::string& script = {});
 /// What starts a session with the named devices (all of them if empty) in a guest: a line of the protocol.
 [[nodiscard]] std::string exec_command(const RigFile& file, std::optional<Api> api, const std::vector<std::string>& devices);
-/// $LANDFALL_QEMU, else the one in PATH. Throws LabError.
-[[nodiscard]] std::string find_qemu();
+/// $LANDFALL_QEMU if it is for x86_64, else the one in PATH. Throws LabError.
+[[nodiscard]] std::string find_qemu(const Arch& arch = default_arch());
 /// Boots it. Throws LabError with the last lines of its console if it dies meanwhile.
 void boot_or_throw(QemuRig& rig, std::chrono::milliseconds limit);
 

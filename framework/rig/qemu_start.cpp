@@ -46,6 +46,7 @@ class Starter {
           parts_(machine_parts(file, options)) {}
 
     std::unique_ptr<QemuRig> start() {
+        if (!is_native(arch_of(file_))) return start_with(Accelerator::tcg);
         const AcceleratorChoice choice(cache_dir(), parts_.qemu);
         try {
             auto rig = start_with(choice.first());
@@ -106,14 +107,15 @@ class Starter {
 
 }  // namespace
 
-std::string find_qemu() {
-    const char* set = std::getenv("LANDFALL_QEMU");
-    const std::string name = set != nullptr && *set != '\0' ? set : "qemu-system-x86_64";
+std::string find_qemu(const Arch& arch) {
+    const char* set = &arch == &default_arch() ? std::getenv("LANDFALL_QEMU") : nullptr;
+    const std::string name = set != nullptr && *set != '\0' ? set : arch.qemu;
     std::string found = find_program(name);
     if (found.empty()) {
         throw LabError(fmt::format("there is no {} on this machine", name),
-                       "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
-                       "LANDFALL_QEMU");
+                       arch.cure != nullptr ? arch.cure
+                                            : "apt-get install qemu-system-x86 (10.0 from bookworm-backports on Debian 12), or set "
+                                              "LANDFALL_QEMU");
     }
     return found;
 }
@@ -127,9 +129,15 @@ void boot_or_throw(QemuRig& rig, milliseconds limit) {
 }
 
 QemuRig::Parts machine_parts(const RigFile& file, const RigOptions& options, const std::string& script) {
-    std::string qemu = find_qemu();
-    auto image = boot_image(options.kernel.empty() ? file.kernel : options.kernel, options.log ? options.log : [](const auto&) {});
-    return {std::move(qemu), std::move(image.kernel), make_initramfs(landfall_program(), options.carry, image.modules, script),
+    const Arch& arch = arch_of(file);
+    std::string qemu = find_qemu(arch);
+    const auto program = guest_program(arch);
+    if (!is_native(arch) && !options.carry.empty())
+        throw LabError(fmt::format("{} does not run on rig {}, which is {}", options.carry.front().string(), file.name, arch.label),
+                       "take a rig of this machine's architecture: landfall rig list");
+    auto image = boot_image(options.kernel.empty() ? file.kernel : options.kernel, arch,
+                            options.log ? options.log : [](const auto&) {});
+    return {std::move(qemu), std::move(image.kernel), make_initramfs(program, options.carry, image.modules, script),
             make_disks(file)};
 }
 

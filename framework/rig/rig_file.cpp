@@ -28,6 +28,7 @@ const IommuKind& read_iommu(const Yaml& node, RigFile& rig) {
     rig.iommu = label.text();
     const IommuKind* kind = find_iommu(rig.iommu);
     if (kind == nullptr) label.fail("an IOMMU: " + join_words(iommu_labels()));
+    if (kind->device == nullptr && node.is_map()) node.fail("its name alone: QEMU takes no properties for it");
     return *kind;
 }
 
@@ -43,10 +44,10 @@ void read_machine(const Yaml& top, RigFile& rig) {
     read_api(top, rig);
     rig.kernel = top.at("kernel").text();
     if (const auto args = top.find("kernel-args")) rig.kernel_args = args->words();
-    if (const auto memory = top.find("memory"))
-        rig.memory_mib = static_cast<unsigned>(memory->mebibytes(128, 1536));
-    if (const auto cpus = top.find("cpus")) rig.cpus = static_cast<unsigned>(cpus->number(1, 8));
     const unsigned first_slot = read_iommu(top.at("iommu"), rig).first_slot;
+    if (const auto memory = top.find("memory"))
+        rig.memory_mib = static_cast<unsigned>(memory->mebibytes(128, arch_of(rig).most_memory_mib));
+    if (const auto cpus = top.find("cpus")) rig.cpus = static_cast<unsigned>(cpus->number(1, 8));
     read_devices(top.at("devices"), first_slot, rig);
     if (rig.functions.empty()) top.at("devices").fail("a device with a name");
 }

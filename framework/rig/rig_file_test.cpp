@@ -187,9 +187,9 @@ TEST_F(RigFileTest, PointsAtEveryMistake) {
     EXPECT_EQ(error("kernel: \"6.12\"\n", ""), "r.yaml:1:1: expected a key 'kernel'");
     EXPECT_EQ(error("iommu: vtd", "iommu: vtd\napi: vfio"), "r.yaml:5:6: found 'vfio', expected iommufd, type1 or compat");
     EXPECT_EQ(error("iommu: vtd", "iommu: smmu"),
-              "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio");
+              "r.yaml:4:8: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, smmuv3");
     EXPECT_EQ(error("iommu: vtd", "iommu: { model: smmu }"),
-              "r.yaml:4:17: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio");
+              "r.yaml:4:17: found 'smmu', expected an IOMMU: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, smmuv3");
     EXPECT_EQ(error("iommu: vtd", "iommu: { properties: { pt: on } }"), "r.yaml:4:8: expected a key 'model'");
     EXPECT_EQ(error("iommu: vtd", "iommu: { model: vtd, aw-bits: 39 }"),
               "r.yaml:4:22: found 'aw-bits', expected one of: model, properties");
@@ -301,7 +301,7 @@ TEST(Rigs, AllThatShipAreSound) {
                 testing::IsSupersetOf({"edu-pair-vtd", "igb-pair-vtd", "nvme-pair-vtd", "edu-bridge-vtd",
                                        "edu-mixed-vtd", "edu-pair-vtd-scalable", "igb-pair-vtd-scalable",
                                        "nvme-pair-vtd-scalable", "edu-bridge-vtd-scalable", "edu-mixed-vtd-scalable",
-                                       "edu-pair-vtd-firstlevel", "edu-pair-amd", "edu-pair-virtio"}));
+                                       "edu-pair-vtd-firstlevel", "edu-pair-amd", "edu-pair-virtio", "edu-pair-smmuv3"}));
 }
 
 // docs/rigs.md shows rig files between ```yaml fences.
@@ -440,6 +440,29 @@ TEST(Machine, OfEveryIommu) {
     const std::string unsafe = " iommufd.allow_unsafe_interrupts=1 vfio_iommu_type1.allow_unsafe_interrupts=1";
     EXPECT_EQ(iommu("edu-pair-amd"), "amd-iommu,intremap=on,pt=off" + unsafe);
     EXPECT_EQ(iommu("edu-pair-virtio"), "virtio-iommu-pci,addr=1.0" + unsafe);
+}
+
+TEST(Machine, OfAnSmmuv3IsAVirt) {
+    const auto rig = load_rig("edu-pair-smmuv3");
+    EXPECT_STREQ(arch_of(rig).label, "aarch64");
+    const auto arguments = arguments_of("edu-pair-smmuv3");
+    EXPECT_THAT(values(arguments, "-machine"), ElementsAre("virt,gic-version=3,accel=tcg,memory-backend=ram,iommu=smmuv3"));
+    EXPECT_THAT(values(arguments, "-cpu"), ElementsAre("cortex-a72"));
+    EXPECT_THAT(values(arguments, "-append"), ElementsAre("console=ttyAMA0 panic=-1 oops=panic"));
+    EXPECT_THAT(values(arguments, "-device"),
+                ElementsAre(kPort, kLine, "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=8.0,multifunction=on",
+                            "edu,dma_mask=0xffffffffffffffff,bus=pcie.0,addr=8.1"));
+    EXPECT_THROW(std::ignore = icount_arguments(rig, Icount::record, 15), LabError);
+    EXPECT_THAT(values(arguments_of("edu-pair-vtd"), "-cpu"), testing::IsEmpty());
+    EXPECT_THAT(values(arguments_of("edu-pair-vtd"), "-machine").at(0), testing::StartsWith("q35,"));
+}
+
+// RAM begins at 1 GiB there, and must end below the staging window all the same.
+TEST_F(RigFileTest, AnSmmuv3HasLessMemoryAndNoProperties) {
+    EXPECT_EQ(changed("iommu: vtd", "iommu: smmuv3\nmemory: 704M").memory_mib, 704U);
+    EXPECT_EQ(changed("iommu: vtd", "iommu: vtd\nmemory: 1536M").memory_mib, 1536U);
+    EXPECT_THROW(std::ignore = changed("iommu: vtd", "iommu: smmuv3\nmemory: 1G"), TextError);
+    EXPECT_THROW(std::ignore = changed("iommu: vtd", "iommu: { model: smmuv3, properties: { stage: 1 } }"), TextError);
 }
 
 TEST_F(RigFileTest, AnIommuHasPropertiesOfItsOwn) {

@@ -22,7 +22,7 @@ struct MachineState {
     std::string emulator;  ///< Qmp::version() of what ran it
 
     /// One that never ran. Throws LabError.
-    [[nodiscard]] static MachineState blank(std::uint64_t memory_bytes);
+    [[nodiscard]] static MachineState blank(std::uint64_t memory_bytes, std::uint64_t memory_base = 0);
 };
 
 /// What a booted machine is a function of. Two machines with equal keys are the same machine.

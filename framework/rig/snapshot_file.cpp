@@ -143,8 +143,8 @@ void read_state(Reader& in, const std::string& key, MachineState& out) {
 
 }  // namespace
 
-MachineState MachineState::blank(std::uint64_t memory_bytes) {
-    return {GuestMemory(memory_bytes), memory_file("landfall-devices"), {}, {}};
+MachineState MachineState::blank(std::uint64_t memory_bytes, std::uint64_t memory_base) {
+    return {GuestMemory(memory_bytes, memory_base), memory_file("landfall-devices"), {}, {}};
 }
 
 void write_snapshot(int file, const std::string& key, const MachineState& state) {

@@ -120,6 +120,15 @@ def test_a_tree_that_was_moved_finds_its_own_files(tmp_path):
     assert "only-here" in done.stdout, done.stderr
 
 
+def test_another_architecture_is_not_needed_and_says_what_brings_it():
+    assert "edu-pair-smmuv3" in run("rig", "list").stdout
+    assert "6.12-aarch64" in run("kernel", "list").stdout
+    done = run("run", SCENARIO, "--rig", "edu-pair-smmuv3")
+    assert done.returncode == 3
+    assert "aarch64" in done.stderr
+    assert "lab/aarch64" in done.stderr
+
+
 def test_usage():
     assert run().returncode == 2
     assert run("run").returncode == 2

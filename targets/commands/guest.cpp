@@ -194,7 +194,7 @@ int shell() {
     fs::create_symlink("/init", "/bin/landfall", ignored);
     return run(kShell, {"sh"}, [] {
         setsid();
-        const int terminal = open("/dev/ttyS0", O_RDWR);
+        const int terminal = open(("/dev/" + read_line("/sys/class/tty/console/active").value_or("ttyS0")).c_str(), O_RDWR);
         ioctl(terminal, TIOCSCTTY, 0);
         for (int n = 0; n < 3; ++n) dup2(terminal, n);
     });

@@ -31,7 +31,7 @@ void build(const std::string& name, bool refresh) {
     const KernelLog log = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };
     const KernelImage image = refresh ? refresh_kernel(name, log) : find_kernel(name, log);
     fmt::print("kernel {}: Linux {}, from {}\n", image.name, image.release, image.source);
-    for (const std::string& file : {image.bzimage, image.vmlinux}) {
+    for (const std::string& file : {image.image, image.vmlinux}) {
         if (!file.empty()) fmt::print("  {}\n", file);
     }
 }
