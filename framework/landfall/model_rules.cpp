@@ -26,9 +26,11 @@ constexpr SpaceRules kContainer{.lasts = false,
 constexpr SpaceRules kCompat{.unmaps_nothing = true};
 
 constexpr IommuRules kPlain{""};
-constexpr std::array<IommuRules, 2> kIommus{{
+constexpr std::array<IommuRules, 3> kIommus{{
     // x86 page tables have a bit for writable and none for readable (drivers/iommu/generic_pt/fmt/x86_64.h:216-236).
     {.label = "vtd-firstlevel", .write_is_readable = true},
+    // So has stage 1 of an SMMUv3: AP[2] says read-only (drivers/iommu/io-pgtable-arm.c, arm_lpae_prot_to_pte()).
+    {.label = "smmuv3", .write_is_readable = true},
     // Before ops->domain_alloc_paging() a domain knew what it can hold when a device was attached to it and not before;
     // until then its aperture ends at 0 (drivers/iommu/virtio-iommu.c, viommu_domain_finalise(), Linux 6.12).
     {.label = "virtio", .early_tables_since = KernelRelease{6, 16}},

@@ -28,7 +28,7 @@ class IommufdDevices final : public LinuxIommu {
     std::vector<std::string> features(const std::string& iommu) override {
         std::vector<std::string> out;
         // To find out a device is opened, and may be reset, which takes its time: not where the answer is known.
-        const bool known = iommu.starts_with("vtd") || iommu == "amd";
+        const bool known = iommu.starts_with("vtd") || iommu == "amd" || iommu == "smmuv3";
         if (!devices_.empty() && (known || can_make_hwpt())) out.emplace_back("hwpt");
         if (iommufd_.has_map_file()) out.emplace_back("map-file");
         return out;

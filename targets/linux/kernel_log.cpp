@@ -141,6 +141,7 @@ std::vector<Event> KernelLog::drain() {
         const std::string_view text(record.data(), static_cast<std::size_t>(n));
         const auto body = between(text, ";", "\n");
         if (auto e = parse_kernel_line(body)) events.push_back(std::move(*e));
+        if (auto e = smmu_.take(body)) events.push_back(std::move(*e));
     }
     return events;
 }

@@ -7,11 +7,12 @@
 #include <vector>
 
 #include "landfall/line.hpp"
+#include "linux/smmu_event.hpp"
 #include "os/fd.hpp"
 
 namespace landfall {
 
-/// One line of the log, without its time stamp. nullopt: nothing of interest.
+/// One line of the log, without its time stamp. nullopt: nothing of interest in this line alone.
 [[nodiscard]] std::optional<Event> parse_kernel_line(std::string_view text);
 
 /// Follows /dev/kmsg (Documentation/ABI/testing/dev-kmsg) from now on.
@@ -24,6 +25,7 @@ class KernelLog {
 
   private:
     Fd fd_;
+    SmmuEventReader smmu_;
 };
 
 }  // namespace landfall

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -33,7 +35,9 @@ std::uint64_t hex_file(const std::string& path) {
 
 // The table that describes the IOMMU to the kernel has the maker's name in it (ACPI 6.5, 5.2.6, OEMID at byte 10); QEMU's is
 // ACPI_BUILD_APPNAME6 (include/hw/acpi/aml-build.h).
+// A machine that has no such tables has a device tree, whose root names it (hw/arm/virt.c, create_fdt()).
 bool iommu_is_qemus() {
+    if (read_line("/proc/device-tree/compatible").value_or("").starts_with("linux,dummy-virt")) return true;
     return std::ranges::any_of(std::array{"DMAR", "IVRS", "VIOT"}, [](const char* table) {
         std::array<char, 16> head{};
         std::ifstream(std::string("/sys/firmware/acpi/tables/") + table, std::ios::binary).read(head.data(), head.size());
@@ -41,10 +45,11 @@ bool iommu_is_qemus() {
     });
 }
 
-// What stands between the device and memory: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, or none.
+// What stands between the device and memory: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, smmuv3, or none.
 std::string iommu_kind(const Bdf& bdf) {
     const auto unit = link_name(pci_directory(bdf) + "/iommu");
     if (unit.starts_with("ivhd")) return "amd";
+    if (unit.starts_with("smmu3.")) return "smmuv3";  // drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_device_probe()
     // virtio-iommu's unit has the name of the bus its device is on, and lies below the device:
     // ../0000:00:01.0/virtio0/iommu/0000:00:01.0 (viommu_probe(), virtio_bus_name()).
     std::error_code error;
@@ -118,9 +123,20 @@ std::vector<Fact> LinuxTarget::facts() {
     if (iommu_is_qemus()) feature("qemu-iommu");
     if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
         feature("huge-buffers");
+    for (const auto& range : reserved_in_all()) feature(fmt::format("reserved-at-{}", hex_str(range.start.value)));
     if (log_.available()) feature("kernel-log");
     if (std::ranges::all_of(devices_, [](const auto& d) { return can_reset(d.bdf); })) feature("reset");
     out.insert(out.end(), machine_facts_.begin(), machine_facts_.end());
+    return out;
+}
+
+std::vector<IovaRange> LinuxTarget::reserved_in_all() const {
+    std::map<IovaRange, std::set<std::uint32_t>> groups;
+    for (const auto& fact : machine_facts_)
+        if (const auto* r = std::get_if<ReservedFact>(&fact)) groups[r->range].insert(r->group);
+    std::vector<IovaRange> out;
+    for (const auto& [range, whose] : groups)
+        if (std::ranges::all_of(devices_, [&](const auto& d) { return whose.contains(d.group); })) out.push_back(range);
     return out;
 }
 

@@ -29,6 +29,9 @@ class LinuxTarget final : public Target {
     std::vector<Event> events() override { return log_.drain(); }
 
   private:
+    /// What every group of ours reserves.
+    [[nodiscard]] std::vector<IovaRange> reserved_in_all() const;
+
     std::vector<NamedDevice> devices_;
     std::vector<Fact> machine_facts_;  ///< devices in the order of ours, then others; what is reserved
     Api api_;
