@@ -21,7 +21,6 @@ constexpr std::size_t kKinds = 4;
 // Slots lie apart, so that no entry serves two, and begin on an odd page: no aligned block of two holds a run.
 constexpr std::uint64_t kFirst = 0x1001000, kApart = 0x10000;
 constexpr IovaRange kLibrary{Iova{0x800000}, 4 * kPageSize};  // in every space, and never unmapped
-constexpr Iova kInterrupts{0xfee00000};                       // no mapping may be here where a device is attached
 constexpr unsigned kMemories = 2;                             // of a slot in a space, mapped in turn
 constexpr std::uint64_t kBlock = 512;                         // every engine can do multiples of it
 constexpr std::uint64_t kLongestRest = 4'000'000;             // ns
@@ -52,7 +51,7 @@ Kind kind_of(std::size_t slot, std::size_t slots) { return slot + 1 == slots ? K
 
 }  // namespace
 
-SoakScript::SoakScript(SoakShape shape, std::uint64_t seed) : longest_(shape.longest), random_(seed) {
+SoakScript::SoakScript(SoakShape shape, std::uint64_t seed) : longest_(shape.longest), interrupts_(shape.interrupts), random_(seed) {
     std::size_t devices = 0;
     for (auto& names : shape.groups) {
         const auto first = std::exchange(devices, devices + names.size());
@@ -98,7 +97,7 @@ std::vector<Line> SoakScript::begin() {
 void SoakScript::make_wall(std::vector<Line>& out) const {
     out.push_back(line_of(Ioas{kWall, false}));
     out.push_back(page_buffer(kBrick, kPageSize));
-    out.push_back(line_of(Map{kWall, kInterrupts, {kBrick, std::nullopt}, {true, true}, false}));
+    out.push_back(line_of(Map{kWall, interrupts_, {kBrick, std::nullopt}, {true, true}, false}));
     out.push_back(line_of(Hwpt{kWallTable, kWall, maker(0)}));
 }
 
@@ -203,8 +202,8 @@ void SoakScript::ask_amiss(std::vector<Line>& out) {
         case 2: return out.push_back(line_of(Destroy{name}));
         default: break;
     }
-    out.push_back(line_of(Map{name, kInterrupts, brick, {true, true}, false}));
-    if (!used(space)) out.push_back(line_of(Unmap{name, IovaRange{kInterrupts, kPageSize}}));
+    out.push_back(line_of(Map{name, interrupts_, brick, {true, true}, false}));
+    if (!used(space)) out.push_back(line_of(Unmap{name, IovaRange{interrupts_, kPageSize}}));
 }
 
 // A device is detached for a moment. Where it has siblings the group stays where it is, and so does what holds for it.
@@ -213,7 +212,7 @@ void SoakScript::leave_and_return(std::vector<Line>& out) {
     const auto& device = group.devices[below(group.devices.size())];
     out.push_back(line_of(Detach{device}));
     if (group.devices.size() > 1)
-        out.push_back(line_of(Map{spaces_[group.on.space].name, kInterrupts, {kBrick, std::nullopt}, {true, true}, false}));
+        out.push_back(line_of(Map{spaces_[group.on.space].name, interrupts_, {kBrick, std::nullopt}, {true, true}, false}));
     out.push_back(line_of(Attach{device, name(group.on), false}));
 }
 

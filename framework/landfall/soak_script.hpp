@@ -15,6 +15,7 @@ namespace landfall {
 struct SoakShape {
     std::vector<std::vector<std::string>> groups;  ///< devices, group by group; none is empty
     std::uint64_t longest = 1024;  ///< bytes of a DMA, at most; what every engine can do, a multiple of 512
+    Iova interrupts{0xfee00000};   ///< no mapping may be here where a device is attached: reserved in every group
 };
 
 class SoakScript {
@@ -72,6 +73,7 @@ class SoakScript {
     std::vector<Group> groups_;
     std::vector<Space> spaces_;  ///< two a group
     std::uint64_t longest_;
+    Iova interrupts_;
     Random random_;
 };
 

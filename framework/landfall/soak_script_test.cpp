@@ -31,6 +31,18 @@ std::size_t count(const std::string& text, const std::string& word) {
     return n;
 }
 
+TEST(SoakScript, AsksAboutTheWindowTheRigHas) {
+    SoakScript script({{{"a", "b"}}, 1024, Iova{0x8000000}}, 1);
+    std::string all;
+    const auto add = [&](const std::vector<Line>& lines) {
+        for (const auto& line : lines) all += print(line) + "\n";
+    };
+    add(script.begin());
+    for (unsigned n = 0; n < 200; ++n) add(script.next());
+    EXPECT_GT(count(all, " 0x8000000 "), 1U);
+    EXPECT_EQ(count(all, "0xfee00000"), 0U);
+}
+
 // Names are declared once and before they are used, no device pumps twice, all are halted: the parser sees to it.
 TEST(SoakScript, IsAScenario) {
     for (std::uint64_t seed = 0; seed < 50; ++seed) {

@@ -1,5 +1,6 @@
 // Real guests, from their start to their end.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -81,6 +82,33 @@ TEST_F(RigBootTest, AKernelAsDebianShipsItHasContainersAndNoIommufd) {
     options.api = Api::iommufd;
     const auto other = start_rig(load_rig("edu-pair-vtd"), options);
     EXPECT_THROW(std::ignore = other->session({}), LabError) << "there is no /dev/iommu";
+}
+
+/// Why no machine of that rig can be started here; empty if one can.
+std::string lacking_for(const RigFile& file) {
+    try {
+        std::ignore = find_qemu(arch_of(file));
+        std::ignore = guest_program(arch_of(file));
+    } catch (const LabError& e) {
+        return fmt::format("{}: {}", e.what(), e.hint());
+    }
+    return cached_kernel(load_kernel_definition(file.kernel)) ? "" : "the kernel of " + file.name + " is not built";
+}
+
+// A machine of another architecture, which nobody needs to have (decisions/0015).
+TEST_F(RigBootTest, AnSmmuv3TranslatesAndSaysWhatItBlocks) {
+    const auto file = load_rig("edu-pair-smmuv3");
+    if (const auto missing = lacking_for(file); !missing.empty()) GTEST_SKIP() << missing;
+    const auto rig = start_rig(file, {});
+    EXPECT_THAT(check_rig(*rig), testing::IsEmpty());
+    const auto run = run_scenario(*rig, Scenario::parse("require feature reserved-at-0x8000000\nbuffer p 4K\nbuffer q 4K\n"
+                                                        "ioas one\nioas two\nmap one 0x200000 p rw\nmap two 0x200000 q rw\n"
+                                                        "attach a one => ok\nattach b one => ok\nreplace a two => ok\n"
+                                                        "dma b write 0x200000+64 => lands q\nwitness => ok\n"
+                                                        "sleep 5200ms\ndma b write 0x300000+64 => nowhere\nsleep 100ms\n",
+                                                        "<test>"));
+    EXPECT_EQ(run.verdict.kind, Verdict::Kind::pass) << summary(run.verdict) << "\n" << run.trace.print();
+    EXPECT_GE(run.verdict.faults, 1U) << "what its IOMMU says is not understood";
 }
 
 TEST_F(RigBootTest, WrongGroupsAreToldApart) {

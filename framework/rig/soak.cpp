@@ -19,6 +19,17 @@ std::uint64_t reached(const Line& line) {
     return pumped == nullptr ? 1 : pumped->times;
 }
 
+// The first window that is reserved; a rig that reserves none is asked about that of x86 all the same.
+SoakShape shape_of(const RigFile& file, const std::vector<Line>& head) {
+    SoakShape out{groups_of(file)};
+    std::optional<Iova> first;
+    for (const auto& line : head)
+        if (const auto* r = line.fact() == nullptr ? nullptr : std::get_if<ReservedFact>(line.fact()))
+            first = std::min(first.value_or(r->range.start), r->range.start);
+    out.interrupts = first.value_or(out.interrupts);
+    return out;
+}
+
 class Soak {
   public:
     Soak(RigKeeper& rig, const SoakOptions& options) : rig_(rig), options_(options) { run_.check = options.check; }
@@ -39,7 +50,7 @@ class Soak {
     RunResult round(std::uint64_t seed, Clock::time_point end) {
         auto& rig = rig_.get();
         auto result = run_recorded(rig, "<soak>", {}, run_, [&](Session& session, Recorder& recorder) {
-            play(session, SoakScript({groups_of(rig.file())}, seed), end, recorder);
+            play(session, SoakScript(shape_of(rig.file(), session.head()), seed), end, recorder);
         });
         if (result.rig_lost) rig_.lost();
         return result;

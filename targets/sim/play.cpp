@@ -13,7 +13,7 @@ constexpr std::uint64_t kViewBytes = 64;
 constexpr std::uint64_t kLongestDma = 64U << 10;
 constexpr std::string_view kBeaconPrefix = "beacon.";
 constexpr const char* kFeatures[] = {"iommufd", "hwpt",  "map-file",    "huge-buffers",
-                                     "kernel-log", "reset", "every-fault", "witness"};
+                                     "kernel-log", "reset", "every-fault", "witness", "reserved-at-0xfee00000"};
 
 Line fact_line(Fact fact) {
     Line line;

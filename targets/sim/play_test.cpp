@@ -40,7 +40,7 @@ TEST(Play, TheTraceIsTheSameOnEveryMachine) {
     EXPECT_EQ(text_of(played("ioas one\n")),
               "kernel \"simulated\"\niommu \"sim\"\nfeature \"iommufd\"\nfeature \"hwpt\"\nfeature \"map-file\"\nfeature \"huge-buffers\"\n"
               "feature \"kernel-log\"\nfeature \"reset\"\nfeature \"every-fault\"\n"
-              "feature \"witness\"\n"
+              "feature \"witness\"\nfeature \"reserved-at-0xfee00000\"\n"
               "device a 0000:00:08.0 1d1d:51e1 group 2 engine sim\n"
               "device b 0000:00:08.1 1d1d:51e1 group 2 engine sim\n"
               "device c 0000:00:09.0 1d1d:51e1 group 3 engine sim\n"
