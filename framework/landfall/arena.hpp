@@ -72,8 +72,9 @@ class Arena {
     /// Where a whole DMA has landed or come from. Buffers stay as long as the arena does, so it stays good.
     class Spot;
     [[nodiscard]] Spot spot(const std::vector<Segment>& places) const;
-    /// These words stand in these places, all of them, and none of its pages begins in another page too.
-    [[nodiscard]] bool stands(const Spot& spot, const Content& words) const;
+    /// These words stand in these places, all of them, and none of its pages begins in another page too, of the buffers there were when
+    /// spot() was asked. Takes no lock, as it is done for every DMA of a pump: a buffer is not moved, and lasts.
+    [[nodiscard]] static bool stands(const Spot& spot, const Content& words);
     /// They become the known content where they still stand: what has come over them is another DMA's, to be accepted with it.
     void keep(const Spot& spot, const Content& words);
 
@@ -109,7 +110,6 @@ class Arena {
         Block& block;
         std::uint64_t first, count;
     };
-    [[nodiscard]] bool twice(const Hit& hit, Veiled word) const;
     [[nodiscard]] Block* find(std::string_view name) const;
     [[nodiscard]] Block& block(std::string_view name) const;
     [[nodiscard]] Words words_at(const BufferSlice& slice) const;
@@ -138,8 +138,12 @@ class Arena::Spot {
     struct Piece {  ///< within a page
         Hit hit;
         std::uint64_t count;
+        const std::byte* at;
     };
+    [[nodiscard]] bool twice(const Piece& piece, Veiled word) const;
+
     std::vector<Piece> pieces_;
+    std::vector<std::span<const std::byte>> buffers_;  ///< all there were
 };
 
 }  // namespace landfall

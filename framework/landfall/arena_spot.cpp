@@ -53,10 +53,11 @@ Arena::Spot Arena::spot(const std::vector<Segment>& places) const {
         const auto at = words_at(*place.place);
         for (auto word = at.first, end = at.first + at.count; word < end;) {
             const auto count = std::min(end - word, kWordsPerPage - word % kWordsPerPage);
-            out.pieces_.push_back({{&at.block, word}, count});
+            out.pieces_.push_back({{&at.block, word}, count, at.block.mapping.bytes().data() + word * kWord});
             word += count;
         }
     }
+    for (const auto& block : blocks_) out.buffers_.push_back(block->mapping.bytes());
     return out;
 }
 
@@ -65,29 +66,28 @@ bool Arena::holds(std::span<const std::byte> memory, const Content& words) {
     return memory.size() == words.size() * kWord && alike(memory.data(), words.data(), words.size());
 }
 
-bool Arena::stands(const Spot& spot, const Content& words) const {
+bool Arena::stands(const Spot& spot, const Content& words) {
     std::atomic_thread_fence(std::memory_order_acquire);
-    const std::lock_guard lock(mutex_);
     const auto* next = words.data();
-    for (const auto& [hit, count] : spot.pieces_) {
-        if (!alike(hit.block->mapping.bytes().data() + hit.word * kWord, next, count) || twice(hit, *next)) return false;
-        next += count;
+    for (const auto& piece : spot.pieces_) {
+        if (!alike(piece.at, next, piece.count) || spot.twice(piece, *next)) return false;
+        next += piece.count;
     }
     return true;
 }
 
-// Another page has this word where the hit's has it.
-bool Arena::twice(const Hit& hit, Veiled word) const {
-    for (const auto& b : blocks_)
-        for (auto at = hit.word % kWordsPerPage; at < b->words(); at += kWordsPerPage)
-            if (b->load(at) == word && (b.get() != hit.block || at != hit.word)) return true;
+// Another page has this word where the piece's begins in its own.
+bool Arena::Spot::twice(const Piece& piece, Veiled word) const {
+    for (const auto& buffer : buffers_)
+        for (auto at = piece.hit.word % kWordsPerPage * kWord; at < buffer.size(); at += kPageSize)
+            if (const auto* place = buffer.data() + at; Veiled(words::load(place)) == word && place != piece.at) return true;
     return false;
 }
 
 void Arena::keep(const Spot& spot, const Content& words) {
     const std::lock_guard lock(mutex_);
     auto next = words.begin();
-    for (const auto& [hit, count] : spot.pieces_)
+    for (const auto& [hit, count, at] : spot.pieces_)
         for (auto word = hit.word; word < hit.word + count; ++word, ++next)
             if (hit.block->load(word) == *next) hit.block->shadow[word] = *next;
 }

@@ -83,7 +83,7 @@ void Lane::Steady::load() {
 }
 
 bool Lane::Steady::alike(const Cell& cell) const {
-    return (writes() || Arena::holds(cell.memory, cell.words)) && lane_.arena_.stands(cell.spot, cell.words);
+    return (writes() || Arena::holds(cell.memory, cell.words)) && Arena::stands(cell.spot, cell.words);
 }
 
 void Lane::Steady::go(Course& c) {
