@@ -110,7 +110,7 @@ TEST_F(RestoreTest, ADeviceWithoutStateIsNamed) {
 TEST_F(RestoreTest, ARigThatWasLostIsRestored) {
     RigKeeper keeper(load_rig("edu-pair-vtd"), options_);
     EXPECT_EQ(outcome(keeper.get(), "group-replace.scn").substr(0, 4), "pass");
-    keeper.lost();
+    keeper.leave();
     log_.clear();
     EXPECT_EQ(outcome(keeper.get(), "group-replace.scn").substr(0, 4), "pass");
     EXPECT_THAT(log_, ElementsAre(StartsWith("restoring")));

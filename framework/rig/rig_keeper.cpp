@@ -24,7 +24,7 @@ RunResult RigKeeper::run(const Scenario& scenario, const RunOptions& options) {
     const auto once = [&] {
         auto result = run_scenario(get(), scenario, options);
         used_ = true;
-        if (result.rig_lost) lost();
+        after(result);
         return result;
     };
     try {
@@ -32,9 +32,13 @@ RunResult RigKeeper::run(const Scenario& scenario, const RunOptions& options) {
     } catch (const LabError& e) {
         if (!rig_ || !used_) throw;
         if (options_.log) options_.log(fmt::format("{}: no session begins on it any more; starting another", e.what()));
-        lost();
+        leave();
     }
     return once();
+}
+
+void RigKeeper::after(const RunResult& result) {
+    if (result.rig_lost || !result.verdict.violations.empty()) leave();
 }
 
 }  // namespace landfall

@@ -15,10 +15,13 @@ class RigKeeper {
 
     /// The rig, checked, or restored to a state that was found fit. Throws LabError if it does not start, or is not what its file says.
     [[nodiscard]] Rig& get();
-    /// As run_scenario() on it. A rig that died is lost then. Where no session begins any more although one did before, the rig is left for another:
+    /// As run_scenario() on it, and then after(). Where no session begins any more although one did before, the rig is left for another:
     /// what a scenario leaves behind in a kernel does not stand in the way of the next one. Throws as get() and run_scenario().
     [[nodiscard]] RunResult run(const Scenario& scenario, const RunOptions& options);
-    void lost() { rig_.reset(); }
+    /// Leaves a rig that died for another, and one in which something went wrong, known or not: a stale translation, say, is there for as long as
+    /// the machine is, and would be found in every run that follows.
+    void after(const RunResult& result);
+    void leave() { rig_.reset(); }
     [[nodiscard]] const RigFile& file() const { return file_; }
 
   private:

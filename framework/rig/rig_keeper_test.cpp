@@ -66,6 +66,20 @@ TEST_F(WornRigTest, OneOnWhichNoneEverBeganIsTheLabsFault) {
     EXPECT_TRUE(lines_.empty());
 }
 
+// Whether the finding is known makes no difference to the machine.
+TEST_F(WornRigTest, AMachineInWhichSomethingWentWrongIsLeftForAnother) {
+    auto keeper = this->keeper(1000);
+    const auto wrong = Scenario::parse("buffer p 4K\nioas one => EINVAL\n");
+    RunOptions options;
+    for (unsigned n = 0; n < 3; ++n) EXPECT_EQ(keeper.run(wrong, options).verdict.kind, Verdict::Kind::violation);
+    EXPECT_EQ(started_, 3);
+    options.check.known = {{{"expectation"}, {}, {}, {}, false, "K1", "text"}};
+    EXPECT_EQ(keeper.run(wrong, options).verdict.kind, Verdict::Kind::pass);
+    EXPECT_EQ(started_, 4);
+    for (unsigned n = 0; n < 3; ++n) EXPECT_EQ(run(keeper), Verdict::Kind::pass);
+    EXPECT_EQ(started_, 5);
+}
+
 TEST(RigKeeper, StartsOneMachineForAll) {
     RigKeeper keeper(load_rig("sim"), {});
     auto& first = keeper.get();

@@ -52,7 +52,7 @@ class Soak {
         auto result = run_recorded(rig, "<soak>", {}, run_, [&](Session& session, Recorder& recorder) {
             play(session, SoakScript(shape_of(rig.file(), session.head()), seed), end, recorder);
         });
-        if (result.rig_lost) rig_.lost();
+        rig_.after(result);
         return result;
     }
 
@@ -89,8 +89,6 @@ class Soak {
         for (const auto& violation : v.violations)
             if (violation.known.empty()) ++report_.by_rule[violation.rule];
             else if (met.insert(violation.known).second) ++report_.known[violation.known];
-        // What was left in the machine may break every round from now on, known or not.
-        if (!v.violations.empty()) rig_.lost();
         hopeless_ = v.kind != Verdict::Kind::pass && v.dmas == 0;
         if (options_.on_round) options_.on_round(seed, round);
     }

@@ -61,7 +61,7 @@ std::optional<NewRecording> begin_recording(const Arguments& arguments, std::siz
 RunResult run_one(const Arguments& arguments, const Scenario& scenario, const RunOptions& options, RigKeeper& rig,
                   std::optional<NewRecording>& recording) {
     if (!recording && !arguments.deterministic) return rig.run(scenario, options);
-    rig.lost();
+    rig.leave();
     if (recording) return record_run(rig.file(), scenario, arguments.boot, options, *recording);
     return deterministic_run(rig.file(), scenario, arguments.boot, options);
 }
