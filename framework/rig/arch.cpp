@@ -18,7 +18,6 @@ namespace {
 constexpr std::array<Arch, 2> kArchs{{
     {.label = "x86_64",
      .qemu = "qemu-system-x86_64",
-     .qemu_package = "qemu-system-x86",
      .machine = "q35,kernel-irqchip=split,usb=off,smbus=off,sata=off,hpet=off,i8042=off",
      .processor = nullptr,
      .kernel_args = "console=ttyS0 panic=-1 oops=panic no_timer_check tsc=reliable",
@@ -36,7 +35,6 @@ constexpr std::array<Arch, 2> kArchs{{
      .cure = nullptr},
     {.label = "aarch64",
      .qemu = "qemu-system-aarch64",
-     .qemu_package = "qemu-system-arm",
      .machine = "virt,gic-version=3",
      .processor = "cortex-a72",
      .kernel_args = "console=ttyAMA0 panic=-1 oops=panic",

@@ -11,7 +11,6 @@ struct Arch {
     const char* label;  ///< as `uname -m` has it, and as rig and kernel files name it
 
     const char* qemu;          ///< the emulator's name
-    const char* qemu_package;  ///< of Debian's
     const char* machine;       ///< QEMU's -machine but for the accelerator
     const char* processor;     ///< QEMU's -cpu; nullptr: its own choice
     const char* kernel_args;   ///< what every kernel on this machine is told

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 
 #include "landfall/error.hpp"
 #include "os/command.hpp"
@@ -58,7 +59,13 @@ class KernelStore {
 
   private:
     [[nodiscard]] KernelRecipe base_recipe(const KernelDefinition& d) const {
-        return kernel_recipe(d, kernel_toolchain(*d.arch), "");
+        return kernel_recipe(d, toolchain(*d.arch), "");
+    }
+    /// Asked once: a mutant's recipe and that of its base need the same.
+    [[nodiscard]] const std::string& toolchain(const Arch& arch) const {
+        auto& known = toolchains_[&arch];
+        if (known.empty()) known = kernel_toolchain(arch);
+        return known;
     }
     [[nodiscard]] KernelRecipe mutant_recipe(const KernelDefinition& d, const KernelImage& base) const;
     [[nodiscard]] std::optional<KernelImage> image(const KernelDefinition& d, const KernelRecipe& r) const;
@@ -85,11 +92,12 @@ class KernelStore {
 
     KernelLog log_;
     fs::path dir_;
+    mutable std::map<const Arch*, std::string> toolchains_;
 };
 
 KernelRecipe KernelStore::mutant_recipe(const KernelDefinition& d, const KernelImage& base) const {
     const std::string folder = fs::path(base.image).parent_path().filename();
-    return kernel_recipe(d, kernel_toolchain(*d.arch), folder + " " + base.source);
+    return kernel_recipe(d, toolchain(*d.arch), folder + " " + base.source);
 }
 
 std::optional<KernelImage> KernelStore::image(const KernelDefinition& d, const KernelRecipe& r) const {
