@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -24,6 +25,7 @@ class FakeTarget final : public Target, private Iommu {
     std::uint32_t in_flight = 1;           ///< copies the engine can have under way
     std::uint64_t fails = 0;               ///< the one of all copies that ends with an error, from 1 ...
     bool stays_failed = false;             ///< ... and all that follow it until a reset
+    std::atomic<std::uint64_t> loses{0};   ///< the one of all copies that gets lost on its way: the next ones arrive each in the place of the one before
     std::atomic<std::uint64_t> skips{0};   ///< the one of all copies that writes nothing and is done all the same
     std::atomic<std::uint64_t> strays{0};  ///< the one of all copies that goes where the IOVA behind leads ...
     std::atomic<std::uint64_t> stray_by{0};  ///< ... by so many bytes
@@ -69,6 +71,8 @@ class FakeTarget final : public Target, private Iommu {
             }
             target_.resets.push_back(target_.now());
             flying_ = 0;
+            buffers_.clear();
+            arrivals_.clear();
             failed_ = false;
             return known_ = true;
         }
@@ -76,20 +80,28 @@ class FakeTarget final : public Target, private Iommu {
             flying_ = std::min(flying_ + 1, target_.in_flight + 1);
             target_.most_flying = std::max<std::uint64_t>(target_.most_flying, flying_);
             const auto nth = ++target_.copies;
+            buffers_.push_back(c.destination);
+            arrivals_.emplace_back(nth == target_.loses ? Landing::Status::timeout : Landing::Status::done);
+            if (nth == target_.loses) return;
+            const auto destination = buffers_.front();
+            buffers_.pop_front();
+            if (destination != c.destination) arrivals_.back().elsewhere = destination;
             if (target_.engine_dies || nth == target_.skips) return;
             const auto off = nth == target_.strays ? target_.stray_by.load() : 0;
             for (std::uint32_t i = 0; i < c.length; i += 8) {
                 auto* from = target_.translate(c.source + i);
-                auto* to = target_.translate(c.destination + i + off);
+                auto* to = target_.translate(destination + i + off);
                 if (to == nullptr) continue;
                 if (from != nullptr) word_at(to).store(word_at(from).load());
                 else if (target_.reads_zeros) word_at(to).store(0);
             }
         }
-        Landing::Status wait(std::chrono::milliseconds) override {
+        Arrival wait(std::chrono::milliseconds) override {
+            const auto arrival = arrivals_.front();
+            arrivals_.pop_front();
             if (--flying_, ++waited_ == target_.fails) failed_ = true;
             if (waited_ == target_.fails || (failed_ && target_.stays_failed)) return Landing::Status::error;
-            return target_.engine_dies ? Landing::Status::timeout : Landing::Status::done;
+            return target_.engine_dies ? Landing::Status::timeout : arrival;
         }
 
       private:
@@ -101,6 +113,8 @@ class FakeTarget final : public Target, private Iommu {
         FakeTarget& target_;
         bool known_ = false;
         std::uint32_t flying_ = 0;
+        std::deque<Iova> buffers_;  ///< in which nothing has arrived
+        std::deque<Arrival> arrivals_;
         std::uint64_t waited_ = 0;
         bool failed_ = false;
     };

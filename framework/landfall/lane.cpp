@@ -18,8 +18,7 @@ Lane::Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, Bu
       device_(device),
       arena_(arena),
       slice_(part(slice, 0, kEngineBytes)),
-      out_(part(slice, kEngineBytes, 2 * kPayloadBytes)),
-      in_(part(slice, kEngineBytes + kPayloadBytes, kPayloadBytes)),
+      payloads_(part(slice, kEngineBytes, slice.memory.size() - kEngineBytes)),
       bustle_(bustle) {}
 
 Lane::~Lane() { close(); }
@@ -45,7 +44,7 @@ std::string Lane::refusal(const DmaRequest& request) {
     if (!engine_) return fmt::format("{} is not open, or no engine drives it", request.device);
     bring_up();
     const auto l = engine_->limits();
-    const auto most = std::min<std::uint64_t>(l.max_length, kPayloadBytes);
+    const auto most = std::min<std::uint64_t>(l.max_length, kLongest);
     const auto n = request.range.length;
     if (n < l.min_length || n > most)
         return fmt::format("{}'s engine copies {} to {} bytes at once, not {}", request.device, l.min_length, most, n);
@@ -61,26 +60,24 @@ std::string Lane::refusal(const DmaRequest& request) {
     return {};
 }
 
-std::span<std::byte> Lane::payload(const StagingSlice& slice, const Flight& flight) const {
-    return slice.memory.subspan(flight.payload, flight.request.range.length);
+std::span<std::byte> Lane::payload(const Flight& flight) const {
+    return payloads_.memory.subspan(flight.payload, flight.request.range.length);
 }
 
 CopyRequest Lane::copy_of(const DmaRequest& request, std::size_t payload) const {
     const auto length = static_cast<std::uint32_t>(request.range.length);
     switch (request.verb) {
-        case DmaRequest::Verb::write: return {out_.iova + payload, request.range.start, length, true};
-        case DmaRequest::Verb::read: return {request.range.start, in_.iova + payload, length, false};
+        case DmaRequest::Verb::write: return {payloads_.iova + payload, request.range.start, length, true};
+        case DmaRequest::Verb::read: return {request.range.start, payloads_.iova + payload, length, false};
         case DmaRequest::Verb::copy: break;
     }
     return {request.range.start, request.target.value_or(Iova{}), length, false};
 }
 
 CopyRequest Lane::prepare(const Flight& flight) {
-    const auto& r = flight.request;
-    if (r.verb == DmaRequest::Verb::write) arena_.stamp(payload(out_, flight), flight.sequence);
-    // Stamps that stand in no buffer: if they are still there afterwards, nothing arrived.
-    if (r.verb == DmaRequest::Verb::read) arena_.stamp(payload(in_, flight), flight.sequence);
-    return copy_of(r, flight.payload);
+    // Stamps that stand in no buffer: if a read finds them still there afterwards, nothing arrived.
+    if (flight.request.verb != DmaRequest::Verb::copy) arena_.stamp(payload(flight), flight.sequence);
+    return copy_of(flight.request, flight.payload);
 }
 
 void Lane::start(const DmaRequest& request) {
@@ -97,33 +94,44 @@ void Lane::start(const DmaRequest& request) {
     bring_up();
     if (const auto since = std::exchange(tried_, std::nullopt)) flight.begin = *since;
     if (ready_) engine_->start(copy);
-    else flight.status = Landing::Status::timeout;  // the device could not be brought up, so nothing was started
+    else flight.arrival = Landing::Status::timeout;  // the device could not be brought up, so nothing was started
     flights_.push_back(std::move(flight));
 }
 
-Landing::Status Lane::land(const Flight& flight) {
-    if (flight.status) return *flight.status;
-    const auto status = engine_->wait(engine_->limits().limit);
-    if (status != Landing::Status::done) give_up(flight);
-    return status;
+Landing::Status Lane::land(Flight& flight) {
+    if (!flight.arrival) {
+        flight.arrival = engine_->wait(engine_->limits().limit);
+        if (flight.arrival->status != Landing::Status::done) give_up(flight);
+    }
+    if (flight.arrival->elsewhere) move(flight, *flight.arrival->elsewhere);
+    return flight.arrival->status;
+}
+
+void Lane::move(Flight& flight, Iova elsewhere) const {
+    switch (auto& r = flight.request; r.verb) {
+        case DmaRequest::Verb::write: r.range.start = elsewhere; break;
+        case DmaRequest::Verb::copy: r.target = elsewhere; break;
+        case DmaRequest::Verb::read: flight.payload = elsewhere.value - payloads_.iova.value; break;
+    }
 }
 
 // A device that has failed is reset, which is the end of all that it had under way. Of those that did not succeed some may have
 // been started when it had failed already, which was seen only now: what stopped them came at any time since this one began.
 void Lane::give_up(const Flight& failed) {
     for (auto& other : flights_) {
-        other.status = engine_->wait(engine_->limits().limit);
-        if (other.status != Landing::Status::done) other.begin = failed.begin;
+        if (other.arrival) continue;
+        other.arrival = engine_->wait(engine_->limits().limit);
+        if (other.arrival->status != Landing::Status::done) other.begin = failed.begin;
     }
     ready_ = engine_->reset();
 }
 
 Lane::Done Lane::wait() {
-    const auto flight = std::move(flights_.front());
+    auto flight = std::move(flights_.front());
     flights_.pop_front();
     const auto status = land(flight);
     // Only now is the device certain to be done with this DMA, whatever it reported.
-    Done done{{status, flight.sequence, {}, {}, {}}, {flight.begin, {}}};
+    Done done{flight.request, {status, flight.sequence, {}, {}, {}}, {flight.begin, {}}};
     look(flight, done.landing);
     // What was found is what another device had left of it by now, so the DMA's time ends here and not before the look.
     done.when.end = target_.now();
@@ -142,7 +150,7 @@ bool Lane::alone(const Flight& flight) const {
 void Lane::look(const Flight& flight, Landing& landing) {
     const auto& r = flight.request;
     if (r.verb == DmaRequest::Verb::read) {
-        landing.from = arena_.origin(Arena::content(payload(in_, flight)), r.range.start);
+        landing.from = arena_.origin(Arena::content(payload(flight)), r.range.start);
         return;
     }
     // Who is alone takes what has changed for its own, so nobody else may start until that is accounted for.
@@ -157,7 +165,7 @@ void Lane::look(const Flight& flight, Landing& landing) {
 
 void Lane::look_at_write(const Flight& flight, bool alone, Landing& landing) {
     const auto& range = flight.request.range;
-    const auto sent = Arena::content(payload(out_, flight));
+    const auto sent = Arena::content(payload(flight));
     auto found = arena_.landed(sent, range.start, {alone, {}, false});
     landing.lands = std::move(found.places);
     landing.also = std::move(found.also);

@@ -50,11 +50,12 @@ struct Bustle {
 
 class Lane {
   public:
-    static constexpr std::size_t kEngineBytes = 64U << 10;   ///< rings and descriptors
-    static constexpr std::size_t kPayloadBytes = 16U << 10;  ///< longest DMA, each way
-    static constexpr std::size_t kBytes = kEngineBytes + 2 * kPayloadBytes;
+    static constexpr std::size_t kEngineBytes = 64U << 10;  ///< rings and descriptors
+    static constexpr std::size_t kLongest = 16U << 10;      ///< DMA
+    /// What a lane needs of the staging window, and what it can use: the more payloads, the more DMAs of a pump under way.
+    static constexpr std::size_t kLeastBytes = kEngineBytes + 2 * kLongest, kMostBytes = kEngineBytes + 8 * kLongest;
 
-    /// `slice` is kBytes long. `bustle` is shared by all lanes of the run.
+    /// `slice` is kLeastBytes long or longer. `bustle` is shared by all lanes of the run.
     Lane(Target& target, DeviceId device, Arena& arena, StagingSlice slice, Bustle& bustle);
     ~Lane();
     Lane(const Lane&) = delete;
@@ -74,6 +75,7 @@ class Lane {
     [[nodiscard]] std::string refusal(const DmaRequest& request);
 
     struct Done {
+        DmaRequest request;  ///< as the device did it: to another place, perhaps, than it was asked (Arrival)
         Landing landing;
         Interval when;
         std::uint64_t times = 1;  ///< so many DMAs, each like this
@@ -84,7 +86,7 @@ class Lane {
     [[nodiscard]] bool in_flight() const { return !flights_.empty(); }
     [[nodiscard]] Done wait();  ///< for the oldest; only if in_flight()
 
-    using Report = std::function<void(const DmaRequest&, const Done&)>;
+    using Report = std::function<void(const Done&)>;
     /// Does the DMAs of a pump on a thread of its own, `report`ing each, until halt(); those that were all alike while nothing
     /// changed are told together. Without `report` it is the bare engine:
     /// nothing is stamped or looked for, so that one can see what that costs.
@@ -99,23 +101,27 @@ class Lane {
         Nanoseconds begin;
         std::uint64_t nth = 0;      ///< of all DMAs of the run
         bool began_alone = false;
-        std::size_t payload = 0;  ///< its offset
-        std::optional<Landing::Status> status{};  ///< known before it was waited for
+        std::size_t payload = 0;          ///< its offset
+        std::optional<Arrival> arrival{};  ///< known before it was waited for
     };
     void bring_up();
     void repeat(const Pump& pump, const Report& report);
     void repeat_bare(const Pump& pump);
     class Steady;
-    [[nodiscard]] unsigned depth(const Pump& pump) const;
+    void divide(const Pump& pump);
+    /// DMAs that are started at once where a pump has so many under way: one, or half of many.
+    [[nodiscard]] std::size_t burst() const;
     /// False: the pump was told to stop meanwhile.
     [[nodiscard]] bool await(Nanoseconds due);
     void stop_pump();
-    [[nodiscard]] std::size_t place_of(std::size_t slot) const { return slot * align_down(kPayloadBytes / slots_, kPageSize); }
-    [[nodiscard]] std::span<std::byte> payload(const StagingSlice& slice, const Flight& flight) const;
+    [[nodiscard]] std::size_t place_of(std::size_t slot) const { return slot * room_; }
+    [[nodiscard]] std::span<std::byte> payload(const Flight& flight) const;
     [[nodiscard]] CopyRequest copy_of(const DmaRequest& request, std::size_t payload) const;
     [[nodiscard]] CopyRequest prepare(const Flight& flight);
-    [[nodiscard]] Landing::Status land(const Flight& flight);
+    [[nodiscard]] Landing::Status land(Flight& flight);
     void give_up(const Flight& failed);
+    /// What the device did was this.
+    void move(Flight& flight, Iova elsewhere) const;
     void look(const Flight& flight, Landing& landing);
     void look_at_write(const Flight& flight, bool alone, Landing& landing);
     void look_at_copy(const Flight& flight, bool alone, const std::vector<std::uint64_t>& others, Landing& landing);
@@ -127,13 +133,14 @@ class Lane {
     DeviceId device_;
     Arena& arena_;
     StagingSlice slice_;
-    StagingSlice out_, in_;  ///< what a write sends, where a read arrives; a steady pump that writes sends from both
+    StagingSlice payloads_;  ///< what a write sends, where a read arrives
     Bustle& bustle_;
     std::unique_ptr<Engine> engine_;
     bool ready_ = false;
     std::optional<Nanoseconds> tried_;  ///< when the device began to be brought up for the DMA that comes next
     std::deque<Flight> flights_;  ///< the oldest first
-    std::size_t slots_ = 1, next_slot_ = 0;  ///< into which the payloads are divided
+    std::size_t slots_ = 1, next_slot_ = 0;  ///< payloads that are used, in turn
+    std::size_t room_ = kLongest;            ///< bytes from one to the next
     std::atomic<bool> stop_{false};
     std::uint64_t pumped_ = 0;
     std::exception_ptr failed_;  ///< ended the pump

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "landfall/lane_steady.hpp"
 
@@ -10,30 +11,37 @@ void Lane::pump(const Pump& pump, Report report) {
     failed_ = nullptr;
     pump_ = std::thread([this, pump, report = std::move(report)] {
         try {
-            slots_ = depth(pump);
+            divide(pump);
             if (report) repeat(pump, report);
             else repeat_bare(pump);
         } catch (...) {
             failed_ = std::current_exception();
         }
         slots_ = 1;
+        room_ = kLongest;
     });
 }
 
-// As many as the pump asks for, the device can do, and pages of payload there are.
-unsigned Lane::depth(const Pump& pump) const {
-    const auto pages = align_up(pump.piece(0).range.length, kPageSize) / kPageSize;
-    const auto room = std::max<std::uint64_t>(kPayloadBytes / kPageSize / pages, 1);
-    return static_cast<unsigned>(std::min<std::uint64_t>({pump.deep, engine_->limits().in_flight, room}));
+// As many as the pump asks for, the device can do, and there are payloads. Short ones share a page, and none lies across two.
+void Lane::divide(const Pump& pump) {
+    constexpr std::uint64_t kLeast = 64;
+    const auto length = pump.piece(0).range.length;
+    room_ = length < kPageSize ? std::bit_ceil(std::max(length, kLeast)) : align_up(length, kPageSize);
+    slots_ = std::min<std::size_t>({pump.deep, engine_->limits().in_flight, payloads_.memory.size() / room_});
+}
+
+// What has few under way gets the next one as soon as there is room. With many a doorbell for each would be what takes the time.
+std::size_t Lane::burst() const {
+    constexpr std::size_t kMany = 8;
+    return slots_ < kMany ? 1 : slots_ / 2;
 }
 
 void Lane::repeat(const Pump& pump, const Report& report) {
     Steady steady(*this, pump);
     const auto finish_one = [&] {
-        const auto request = flights_.front().request;
         const auto done = wait();
-        steady.saw(request, done);
-        report(request, done);
+        steady.saw(done);
+        report(done);
         ++pumped_;
     };
     Nanoseconds due;
@@ -49,7 +57,7 @@ void Lane::repeat(const Pump& pump, const Report& report) {
         start(pump.piece(n++));
         due = {flights_.back().begin.value + pump.every.value};
         // What is known of the oldest is known of all: the device was reset, or not brought up.
-        while (!flights_.empty() && (flights_.size() == slots_ || flights_.front().status)) finish_one();
+        while (!flights_.empty() && (flights_.size() == slots_ || flights_.front().arrival)) finish_one();
     }
     while (!flights_.empty()) finish_one();
 }
@@ -57,16 +65,26 @@ void Lane::repeat(const Pump& pump, const Report& report) {
 void Lane::repeat_bare(const Pump& pump) {
     for (std::size_t slot = 0; slot < slots_; ++slot) (void)prepare({pump.piece(slot), arena_.next_sequence(), {}, 0, false, place_of(slot)});
     std::uint64_t begun = 0;
+    std::vector<CopyRequest> copies;
+    const auto start = [&](std::size_t count) {
+        copies.clear();
+        for (; copies.size() < count; ++begun) copies.push_back(copy_of(pump.piece(begun), place_of(begun % slots_)));
+        engine_->start_all(copies);
+    };
+    const auto wait = [&] {
+        ++pumped_;
+        return engine_->wait(engine_->limits().limit).status == Landing::Status::done;
+    };
     const auto all_end = [&] {
-        for (; pumped_ < begun; ++pumped_) (void)engine_->wait(engine_->limits().limit);
+        while (pumped_ < begun) (void)wait();
     };
     Nanoseconds due;
     for (bring_up(); ready_ && !stop_;) {
         if (pump.every.value != 0 && !await(std::exchange(due, {target_.now().value + pump.every.value}))) break;
-        engine_->start(copy_of(pump.piece(begun), place_of(begun % slots_)));
-        if (++begun - pumped_ < slots_) continue;
-        ++pumped_;
-        if (engine_->wait(engine_->limits().limit) == Landing::Status::done) continue;
+        start(begun == pumped_ ? slots_ : burst());
+        bool good = true;
+        for (std::size_t n = 0; good && n < burst(); ++n) good = wait();
+        if (good) continue;
         all_end();
         ready_ = engine_->reset();
     }

@@ -8,13 +8,14 @@ namespace landfall {
 /// Cheaper than DMAs that are stamped, looked for and told one by one, and as strict: every word of every DMA is compared with
 /// its place, and the first of each page is looked for in all others. A write sends something other than the one before it
 /// at its place, and a read arrives where nothing is, so that a DMA which did nothing is told from one which did. The first that is
-/// in any way unlike the others, or that met a step which moves_views(), ends the run and is looked at by itself.
+/// in any way unlike the others ends the run and is looked at by itself; so does a step which moves_views(), and those that may
+/// have met it are looked at by themselves.
 class Lane::Steady {
   public:
     Steady(Lane& lane, const Pump& pump);
 
     /// What became of a DMA of the pump that was looked at by itself.
-    void saw(const DmaRequest& request, const Done& done);
+    void saw(const Done& done);
     /// Since the last change every piece of the pump has landed whole in a place that is known, and nothing changes now.
     [[nodiscard]] bool ready() const { return landed_ >= wanted_ && undisturbed(); }
     /// DMAs from the `n`-th of the pump on until something is unlike, changes, or is to be told; none may be in flight before.
@@ -37,8 +38,8 @@ class Lane::Steady {
     struct Course {
         std::uint64_t first = 0;  ///< of the pump
         std::uint64_t started = 0, good = 0;
-        Nanoseconds begin, end;                   ///< of the good ones
-        std::optional<Landing::Status> unlike{};  ///< what the device said of the one behind them
+        Nanoseconds begin, end;          ///< of the good ones
+        std::vector<Arrival> others{};  ///< of those behind them that were waited for
     };
     [[nodiscard]] bool undisturbed() const;
     [[nodiscard]] bool alike(const Cell& cell) const;
@@ -47,6 +48,9 @@ class Lane::Steady {
     [[nodiscard]] Cell& cell(const Course& course, std::uint64_t n) { return cells_[(course.first + n) % cells_.size()]; }
     void load();
     void go(Course& course);
+    void start(Course& course, std::size_t count);
+    /// A burst, or what of it is alike. False: that was the last one.
+    [[nodiscard]] bool judge(Course& course);
     void tell(const Course& course, const Report& report);
     void leave(const Course& course);
 
@@ -54,6 +58,7 @@ class Lane::Steady {
     const Pump pump_;
     std::vector<std::vector<Segment>> places_;  ///< where each piece has landed
     std::vector<Cell> cells_;                   ///< two for each piece; empty: this pump is not one for it
+    std::vector<CopyRequest> copies_;           ///< that are started at once
     std::uint64_t seen_ = 0;                    ///< changes, when a DMA was last looked at by itself
     std::uint64_t landed_ = 0;                  ///< of these, in a row, as they should
     std::uint64_t wanted_ = 0;                  ///< of these, before the next run

@@ -151,6 +151,72 @@ TEST_F(SteadyPump, FindsTheOneThatWentElsewhereAmongSeveralUnderWay) {
     EXPECT_EQ(astray, 1U);
 }
 
+// With many under way they are started and looked at in bursts.
+TEST_F(SteadyPump, MayHaveManyUnderWay) {
+    target_.in_flight = 64;
+    for (const auto* what : {"a write 0x200000+64K by 1K deep 64", "a read 0x200000+64K by 1K deep 64"}) {
+        events_.clear();
+        target_.copies = target_.most_flying = 0;
+        pump(what);
+        EXPECT_EQ(target_.most_flying, 64U);
+        EXPECT_LT(events_.size(), kMany / 4);
+        for (const auto& e : events_) {
+            const auto at = std::get<DmaEvent>(*e.event()).request.range.start.value - 0x200000;
+            EXPECT_THAT(print(*e.observed), HasSubstr(fmt::format(" p[{:#x}+1K]", at)));
+        }
+    }
+    EXPECT_EQ(runner_.finish().size(), 1U);
+}
+
+// A device that puts what arrives into its next buffer: each DMA is told as the device did it.
+TEST_F(SteadyPump, FollowsWhatCameInThePlaceOfALostOne) {
+    target_.in_flight = 16;
+    for (const auto* what : {"a write 0x200000+16K by 1K deep 16", "a read 0x200000+16K by 1K deep 16"}) {
+        for (const std::uint64_t lost : {std::uint64_t{3}, kMany / 2, kMany / 2 + 7}) {
+            events_.clear();
+            target_.copies = 0;
+            target_.loses = lost;
+            pump(what);
+            std::size_t nothing = 0;
+            for (const auto& e : events_) {
+                const auto at = std::get<DmaEvent>(*e.event()).request.range.start.value - 0x200000;
+                const bool arrived = print(*e.observed).find(fmt::format(" p[{:#x}+1K]", at)) != std::string::npos;
+                if (!arrived) {
+                    EXPECT_THAT(print(*e.observed), testing::StartsWith("timeout "));
+                }
+                nothing += arrived ? 0 : 1;
+            }
+            EXPECT_EQ(nothing, 1U) << what << ", number " << lost;
+        }
+    }
+    EXPECT_EQ(runner_.finish().size(), 1U) << "no byte is left over";
+}
+
+TEST_F(SteadyPump, EndsWhenAStepBeginsWithManyUnderWay) {
+    target_.in_flight = 32;
+    std::vector<Interval> steps;
+    (void)run("buffer q 4K");
+    for (const auto* what : {"pump a write 0x200000+32K by 1K deep 32", "pump a read 0x200000+32K by 1K deep 32"}) {
+        (void)run(what);
+        for (std::uint64_t i = 1; i <= 50; ++i) {
+            await(target_.copies + 500);
+            steps.push_back(*run(i % 2 == 1 ? "map one 0x400000 q rw" : "unmap one 0x400000+4K").when);
+        }
+        (void)run("halt a");
+    }
+    std::size_t many = 0;
+    for (const auto& e : events_) {
+        const auto* dma = std::get_if<DmaEvent>(e.event());
+        if (dma == nullptr) continue;
+        EXPECT_THAT(print(*e.observed), HasSubstr(fmt::format(" p[{:#x}+1K]", dma->request.range.start.value - 0x200000)));
+        if (dma->times == 1) continue;
+        ++many;
+        for (const auto& step : steps) EXPECT_TRUE(e.when->end < step.begin || step.end < e.when->begin) << print(e);
+    }
+    EXPECT_GT(many, 0U);
+    EXPECT_EQ(runner_.finish().size(), 1U) << "no byte is left over";
+}
+
 TEST_F(SteadyPump, FindsTheOneThatFailed) {
     target_.fails = kMany / 2;
     pump("a write 0x200000+64");

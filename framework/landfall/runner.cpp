@@ -44,6 +44,12 @@ Line fact_line(Fact fact) {
     return line;
 }
 
+std::size_t bytes_of_a_lane(std::size_t staging, std::size_t devices) {
+    const auto share = align_down(staging / std::max<std::size_t>(devices, 1), kPageSize);
+    if (share < Lane::kLeastBytes) throw LabError(fmt::format("more than {} devices", staging / Lane::kLeastBytes));
+    return std::min<std::size_t>(share, Lane::kMostBytes);
+}
+
 }  // namespace
 
 Runner::Runner(Target& target, Sink sink, MemoryWitness* witness, Pumps pumps)
@@ -55,13 +61,17 @@ std::vector<Line> Runner::begin() {
     std::vector<Line> head;
     std::size_t next = 0;
     const auto staging = arena_.staging();
-    for (auto& fact : target_.facts()) {
-        if (const auto* d = std::get_if<DeviceFact>(&fact); d != nullptr && d->name != "-") {
-            if ((next + 1) * Lane::kBytes > staging.size())
-                throw LabError(fmt::format("more than {} devices", staging.size() / Lane::kBytes));
+    auto facts = target_.facts();
+    const auto driven = [](const Fact& fact) {
+        const auto* d = std::get_if<DeviceFact>(&fact);
+        return d != nullptr && d->name != "-" ? d : nullptr;
+    };
+    const auto room = bytes_of_a_lane(staging.size(), static_cast<std::size_t>(std::ranges::count_if(facts, driven)));
+    for (auto& fact : facts) {
+        if (const auto* d = driven(fact); d != nullptr) {
             const DeviceId id{next};
-            const auto offset = next++ * Lane::kBytes;
-            StagingSlice slice{staging.subspan(offset, Lane::kBytes), kBeacon + kBeaconBytes + offset};
+            const auto offset = next++ * room;
+            StagingSlice slice{staging.subspan(offset, room), kBeacon + kBeaconBytes + offset};
             if (const auto e = target_.iommu().open(id); !e.ok())
                 throw LabError(fmt::format("cannot open {} ({}): {}", d->name, d->bdf.str(), e.str()));
             auto lane = std::make_unique<Lane>(target_, id, arena_, slice, bustle_);
@@ -351,8 +361,8 @@ Outcome Runner::pump(const Pump& step) {
         lane.pump(step, {});
         return ok();
     }
-    lane.pump(step, [this](const DmaRequest& request, const Lane::Done& done) {
-        auto line = timed(DmaEvent{request, done.times}, done.when.end);
+    lane.pump(step, [this](const Lane::Done& done) {
+        auto line = timed(DmaEvent{done.request, done.times}, done.when.end);
         line.when = done.when;
         line.observed = done.landing;
         emit(std::move(line));

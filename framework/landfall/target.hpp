@@ -95,6 +95,17 @@ struct Limits {
     std::uint32_t granule = 1;                     ///< lengths are multiples of it
 };
 
+/// What became of a copy.
+struct Arrival {
+    // NOLINTNEXTLINE(google-explicit-constructor): most devices have nothing else to say
+    Arrival(Landing::Status said, std::optional<Iova> other = {}) : status(said), elsewhere(other) {}
+    Landing::Status status;
+    /// Where it was written in place of its destination. Some devices put what arrives into the buffer that is next: a copy
+    /// that got lost on its way leaves its own to the one behind it.
+    std::optional<Iova> elsewhere;
+    bool operator==(const Arrival&) const = default;
+};
+
 /// Makes one kind of device do DMA. The only data verb is copy.
 class Engine {
   public:
@@ -106,8 +117,12 @@ class Engine {
     [[nodiscard]] virtual bool reset() = 0;
     /// Rings the doorbell and returns. The device may be translated through any domain by now.
     virtual void start(const CopyRequest&) = 0;
+    /// All of them, in this order. A device that can is told of them at once: a doorbell is dear.
+    virtual void start_all(std::span<const CopyRequest> copies) {
+        for (const auto& copy : copies) start(copy);
+    }
     /// Waits for the oldest copy started. After anything but done the others under way are waited for, then reset() comes.
-    [[nodiscard]] virtual Landing::Status wait(std::chrono::milliseconds limit) = 0;
+    [[nodiscard]] virtual Arrival wait(std::chrono::milliseconds limit) = 0;
 };
 
 /// What a process drives on a rig.

@@ -42,7 +42,7 @@ void add_speed(CLI::App& app, ExitStatus& status) {
     command->add_option("--rig", a.rig, "a virtual rig (landfall rig list) or a rig file")->required();
     command->add_option("--device", a.options.device, "which of its functions [the first]");
     command->add_option("--length", a.options.length, "bytes of a DMA")->capture_default_str()->check(CLI::Range(8, 16384));
-    command->add_option("--deep", a.options.deep, "DMAs under way at once, where the device can")->capture_default_str()->check(CLI::Range(1, 16));
+    command->add_option("--deep", a.options.deep, "DMAs under way at once, where the device can")->capture_default_str()->check(CLI::Range(1, 64));
     command->add_option("--time", a.time, "of one pump [5s]")
         ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
     command->add_option("--rounds", a.options.rounds, "of both kinds, in turn")->capture_default_str()->check(CLI::Range(1, 100));

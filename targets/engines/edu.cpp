@@ -59,7 +59,7 @@ class Edu final : public Engine {
         pending_ = copy;
     }
 
-    Landing::Status wait(milliseconds limit) override {
+    Arrival wait(milliseconds limit) override {
         const auto copy = std::exchange(pending_, std::nullopt);
         bool in_time = !lost_ && settle(limit);
         if (in_time && copy) {

@@ -22,8 +22,9 @@ class Igb final : public Engine {
 
     bool reset() override { return port_.reset() && port_.loop_back() && start_queues(); }
 
-    void start(const CopyRequest& copy) override { queues_.start(copy); }
-    Landing::Status wait(milliseconds limit) override { return queues_.wait(limit); }
+    void start(const CopyRequest& copy) override { queues_.start(std::span(&copy, 1)); }
+    void start_all(std::span<const CopyRequest> copies) override { queues_.start(copies); }
+    Arrival wait(milliseconds limit) override { return queues_.wait(limit); }
 
   private:
     bool start_queues() {

@@ -49,16 +49,20 @@ constexpr std::size_t kRingAlignment = 128;
 constexpr std::array<std::uint8_t, 2> kFrameType{0x88, 0xb5};
 constexpr StationAddress kNobody{0};
 
-void set_header(std::array<std::uint8_t, kHeaderBytes>& header, StationAddress to, StationAddress from) {
-    auto at = std::ranges::copy(to.bytes(), header.begin()).out;
-    at = std::ranges::copy(from.bytes(), at).out;
-    std::ranges::copy(kFrameType, at);
+constexpr std::uint64_t kNoNumber = ~0ULL;  // of a header that has not come back
+
+Header header_of(StationAddress to, StationAddress from) { return {to.bytes(), from.bytes(), kFrameType, {}, kNoNumber, {}}; }
+
+void put(Descriptor& place, const Descriptor& descriptor) {
+    std::atomic_ref(place.address).store(descriptor.address, std::memory_order_relaxed);
+    std::atomic_ref(place.word).store(descriptor.word, std::memory_order_relaxed);
 }
 
-void put(std::array<Descriptor, kDescriptors>& ring, std::uint32_t& tail, const Descriptor& descriptor) {
-    std::atomic_ref(ring[tail].address).store(descriptor.address, std::memory_order_relaxed);
-    std::atomic_ref(ring[tail].word).store(descriptor.word, std::memory_order_relaxed);
-    tail = (tail + 1) % kDescriptors;
+/// Done is what the receiver calls one whole frame with our payload's length behind the header.
+Landing::Status judge(std::uint64_t word, std::uint32_t length) {
+    const bool whole = (word & (kReceiveLast | kReceiveErrors)) == kReceiveLast;
+    const auto arrived = static_cast<std::uint16_t>(word >> kReceiveLengthShift);
+    return whole && arrived == length ? Landing::Status::done : Landing::Status::error;
 }
 
 }  // namespace
@@ -75,27 +79,28 @@ Queues::Queues(Registers bar, std::size_t receive, std::size_t transmit, Station
 }
 
 /// To a receive descriptor, address 0 means that there is no buffer.
-Limits Queues::limits() { return {1, kMostBytes, 1, 1, Iova{~0ULL}, kCopyLimit, Iova{1}}; }
+Limits Queues::limits() { return {1, kMostBytes, 1, kCopies, Iova{~0ULL}, kCopyLimit, Iova{1}}; }
 
 void Queues::set_up() {
     shared_ = {};
-    set_header(shared_.header, address_, address_);
-    set_header(shared_.lost, kNobody, address_);
-    transmit_tail_ = receive_tail_ = 0;
+    shared_.headers.fill(header_of(address_, address_));
+    shared_.lost = header_of(kNobody, address_);
+    transmit_tail_ = 0;
+    next_ = oldest_ = filled_next_ = 0;
     write(receive_ + kSplit, kSplitAlways | (kHeaderBytes / 64) << 8 | kBufferBytes / 1024);
-    set_ring(receive_, offsetof(Shared, receive));
-    set_ring(transmit_, offsetof(Shared, transmit));
+    set_ring(receive_, offsetof(Shared, receive), kReceiveDescriptors);
+    set_ring(transmit_, offsetof(Shared, transmit), kTransmitDescriptors);
 }
 
 void Queues::begin_anew() {
     put_piece(iova_ + offsetof(Shared, lost), kHeaderBytes, payload_length(kHeaderBytes) | kEndOfFrame);
 }
 
-void Queues::set_ring(std::size_t queue, std::size_t offset) const {
+void Queues::set_ring(std::size_t queue, std::size_t offset, std::size_t descriptors) const {
     const auto ring = (iova_ + offset).value;
     write(queue + kBaseLow, static_cast<std::uint32_t>(ring));
     write(queue + kBaseHigh, static_cast<std::uint32_t>(ring >> 32));
-    write(queue + kLength, static_cast<std::uint32_t>(kDescriptors * sizeof(Descriptor)));
+    write(queue + kLength, static_cast<std::uint32_t>(descriptors * sizeof(Descriptor)));
     write(queue + kHead, 0);
     write(queue + kTail, 0);
     write(queue + kQueueControl, kQueueEnable);  // thresholds 0: descriptors are written back at once
@@ -106,53 +111,86 @@ bool Queues::are_on() const {
     return on(receive_) && on(transmit_);
 }
 
-void Queues::start(const CopyRequest& copy) {
-    length_ = copy.length;
-    offer_buffer(copy.destination);
-    describe_frame(copy.source);
+void Queues::start(std::span<const CopyRequest> copies) {
+    const auto now = Clock::now();
+    for (const auto& request : copies) {
+        if (next_ - oldest_ == kCopies) std::abort();
+        copy(next_) = {request.destination, request.length, now};
+        offer_buffer(request.destination);
+        describe_frame(request.source, request.length);
+        ++next_;
+    }
     std::atomic_thread_fence(std::memory_order_seq_cst);  // descriptors and payload before the doorbells
-    write(receive_ + kTail, receive_tail_);
+    write(receive_ + kTail, static_cast<std::uint32_t>(next_ % kReceiveDescriptors));
     write(transmit_ + kTail, transmit_tail_);
 }
 
-Landing::Status Queues::wait(milliseconds limit) const {
-    const auto end = Clock::now() + limit;
-    auto& slot = shared_.receive[(receive_tail_ + kDescriptors - 1) % kDescriptors];
-    for (;;) {
+Arrival Queues::wait(milliseconds limit) {
+    if (oldest_ == next_) std::abort();
+    const auto number = oldest_++;
+    const auto end = copy(number).begun + limit;
+    take_in_order();
+    while (!copy(number).arrival) {
         const bool last_look = Clock::now() > end;
-        const auto word = std::atomic_ref(slot.word).load(std::memory_order_acquire);
-        if ((word & kReceiveDone) != 0) return judge(word);
-        if (last_look) return Landing::Status::timeout;
+        // Behind a descriptor that will never be written back, since the device did not reach it.
+        for (auto slot = filled_next_ + 1; slot < next_; ++slot) take(slot);
+        const bool lost = overtaken(number);
+        take_in_order();  // once more: what was written before that is seen now
+        if (copy(number).arrival) break;
+        if (lost || last_look) return Landing::Status::timeout;
         std::this_thread::yield();
     }
+    return *copy(number).arrival;
+}
+
+void Queues::take_in_order() {
+    while (filled_next_ != next_ && take(filled_next_)) ++filled_next_;
+}
+
+bool Queues::overtaken(std::uint64_t number) const {
+    for (auto later = number + 1; later < next_; ++later)
+        if (copies_[later % kCopies].arrival) return true;
+    return false;
+}
+
+bool Queues::take(std::uint64_t slot) {
+    if (copy(slot).filled) return true;
+    const auto word = std::atomic_ref(shared_.receive[slot % kReceiveDescriptors].word).load(std::memory_order_acquire);
+    if ((word & kReceiveDone) == 0) return false;
+    copy(slot).filled = true;
+    const auto said = std::atomic_ref(shared_.returned[slot % kCopies].number).load(std::memory_order_relaxed);
+    // Without its header it is taken for the one that was expected. None arrives in front of its own place.
+    const auto number = said >= slot && said < next_ ? said : slot;
+    auto& arrived = copy(number);
+    arrived.arrival = judge(word, arrived.length);
+    if (number != slot) arrived.arrival->elsewhere = copy(slot).destination;
+    return true;
 }
 
 void Queues::offer_buffer(Iova destination) {
-    put(shared_.receive, receive_tail_,
-        {destination.value, (iova_ + offsetof(Shared, returned_header)).value});
+    const auto slot = next_ % kCopies;
+    shared_.returned[slot].number = kNoNumber;
+    put(shared_.receive[next_ % kReceiveDescriptors],
+        {destination.value, (iova_ + offsetof(Shared, returned) + slot * sizeof(Header)).value});
 }
 
 /// The header, then the payload. QEMU takes what one descriptor names whole or not at all, and neighbours
 /// on the bus need not be neighbours in memory, so no descriptor crosses a page.
-void Queues::describe_frame(Iova source) {
-    put_piece(iova_ + offsetof(Shared, header), kHeaderBytes, payload_length(kHeaderBytes + length_));
-    for (std::uint64_t done = 0; done < length_;) {
+void Queues::describe_frame(Iova source, std::uint32_t length) {
+    const auto slot = next_ % kCopies;
+    shared_.headers[slot].number = next_;
+    put_piece(iova_ + offsetof(Shared, headers) + slot * sizeof(Header), kHeaderBytes, payload_length(kHeaderBytes + length));
+    for (std::uint64_t done = 0; done < length;) {
         const Iova from = source + done;
-        const auto piece = std::min(length_ - done, kPageSize - from.value % kPageSize);
+        const auto piece = std::min(length - done, kPageSize - from.value % kPageSize);
         done += piece;
-        put_piece(from, piece, done == length_ ? kEndOfFrame : 0);
+        put_piece(from, piece, done == length ? kEndOfFrame : 0);
     }
 }
 
 void Queues::put_piece(Iova from, std::uint64_t length, std::uint64_t flags) {
-    put(shared_.transmit, transmit_tail_, {from.value, kTransmitData | flags | length});
-}
-
-/// Done is what the receiver calls one whole frame with our payload's length behind the header.
-Landing::Status Queues::judge(std::uint64_t word) const {
-    const bool whole = (word & (kReceiveLast | kReceiveErrors)) == kReceiveLast;
-    const auto length = static_cast<std::uint16_t>(word >> kReceiveLengthShift);
-    return whole && length == length_ ? Landing::Status::done : Landing::Status::error;
+    put(shared_.transmit[transmit_tail_], {from.value, kTransmitData | flags | length});
+    transmit_tail_ = (transmit_tail_ + 1) % kTransmitDescriptors;
 }
 
 }  // namespace landfall::igb

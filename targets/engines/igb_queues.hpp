@@ -9,8 +9,10 @@
 // it is taken for a broadcast, a VLAN tag, a pause frame or a broken IP header) and any number of them from
 // one up, and exactly those are written.
 //
-// There is one copy in flight at a time, and one receive descriptor for it. With several, a frame lost to a
-// fault would let the next one land in its place: a wrong landing made by the lab itself.
+// Frames arrive in the order in which they were sent, each in the receive descriptor that is next. One that is
+// lost, since its source was blocked, leaves its descriptor to the frame behind it, which so lands where the
+// lost one was to. The number in the header that comes back says which frame it is; the lab must not take for
+// the IOMMU's doing what was its own.
 #pragma once
 
 #include <array>
@@ -40,12 +42,29 @@ struct StationAddress {
 struct Descriptor {
     std::uint64_t address = 0, word = 0;
 };
-constexpr std::uint32_t kDescriptors = 64;  // in a ring; a multiple of 8
 
-/// What lies in the staging slice.
+/// In front of a payload. It has no padding: every byte is sent.
+struct Header {
+    std::array<std::uint8_t, 6> to, from;
+    std::array<std::uint8_t, 2> type;
+    std::array<std::uint8_t, 2> unused;
+    std::uint64_t number;  ///< of the copy
+    std::array<std::uint8_t, 40> rest;
+};
+static_assert(sizeof(Header) == kHeaderBytes);
+
+constexpr std::uint32_t kCopies = 64;  // under way at once
+constexpr std::uint32_t kPieces = 1 + (kMostBytes + kPageSize - 1) / kPageSize + 1;  // descriptors of the longest frame
+// Of the rings, multiples of 8. One that is full looks like an empty one.
+constexpr std::uint32_t kTransmitDescriptors = 512, kReceiveDescriptors = 128;
+static_assert(kTransmitDescriptors > kCopies * kPieces && kReceiveDescriptors > kCopies);
+
+/// What lies in the staging slice. The headers are those of the copies under way, by number.
 struct Shared {
-    std::array<Descriptor, kDescriptors> transmit, receive;
-    std::array<std::uint8_t, kHeaderBytes> header, returned_header, lost;
+    std::array<Descriptor, kTransmitDescriptors> transmit;
+    std::array<Descriptor, kReceiveDescriptors> receive;
+    std::array<Header, kCopies> headers, returned;
+    Header lost;
 };
 
 class Queues {
@@ -62,16 +81,28 @@ class Queues {
     /// Before the next copy goes a frame that no one receives: it ends what a reset may have left of another
     /// frame.
     void begin_anew();
-    /// As Engine has them.
-    void start(const CopyRequest& copy);
-    [[nodiscard]] Landing::Status wait(std::chrono::milliseconds limit) const;
+    /// One doorbell for all of them.
+    void start(std::span<const CopyRequest> copies);
+    /// As Engine has it. The limit counts from the start of the copy: of many that are lost each was given its time.
+    [[nodiscard]] Arrival wait(std::chrono::milliseconds limit);
 
   private:
-    void set_ring(std::size_t queue, std::size_t offset) const;
+    struct Copy {
+        Iova destination;
+        std::uint32_t length = 0;
+        std::chrono::steady_clock::time_point begun{};
+        std::optional<Arrival> arrival{};
+        bool filled = false;  ///< the descriptor that was meant for it, by whichever copy
+    };
+    void set_ring(std::size_t queue, std::size_t offset, std::size_t descriptors) const;
     void offer_buffer(Iova destination);
     void put_piece(Iova from, std::uint64_t length, std::uint64_t flags);
-    void describe_frame(Iova source);
-    [[nodiscard]] Landing::Status judge(std::uint64_t word) const;
+    void describe_frame(Iova source, std::uint32_t length);
+    void take_in_order();
+    /// What has arrived in one descriptor. False: nothing yet.
+    bool take(std::uint64_t slot);
+    [[nodiscard]] bool overtaken(std::uint64_t number) const;
+    [[nodiscard]] Copy& copy(std::uint64_t number) { return copies_[number % kCopies]; }
     [[nodiscard]] std::uint32_t read(std::size_t at) const { return bar_.read<std::uint32_t>(at); }
     void write(std::size_t at, std::uint32_t value) const { bar_.write(at, value); }
 
@@ -80,8 +111,10 @@ class Queues {
     StationAddress address_;
     Shared& shared_;
     Iova iova_;
-    std::uint32_t transmit_tail_ = 0, receive_tail_ = 0;
-    std::uint32_t length_ = 0;  ///< of the copy in flight
+    std::uint32_t transmit_tail_ = 0;
+    std::array<Copy, kCopies> copies_{};
+    // Copies by number: the next to be started, the oldest not waited for, the one whose descriptor is filled next.
+    std::uint64_t next_ = 0, oldest_ = 0, filled_next_ = 0;
 };
 
 }  // namespace landfall::igb

@@ -14,6 +14,8 @@ constexpr std::size_t kTransmitTail = 0xe018, kReceiveTail = 0xc018;
 constexpr std::uint64_t kDone = 1, kLast = 2;
 constexpr Iova kStaging{0x70000000};
 constexpr std::chrono::milliseconds kAtOnce{0};
+constexpr std::size_t kRing = 512, kReceiveRing = 128, kCopies = 64, kHeader = 64;
+constexpr std::size_t kHeaders = (kRing + kReceiveRing) * 16, kReturned = kHeaders + kCopies * kHeader, kNumber = 16;
 
 struct Descriptor {
     std::uint64_t address, word;
@@ -26,7 +28,7 @@ class IgbTest : public testing::Test {
     [[nodiscard]] Descriptor& transmit(std::size_t i) {
         return reinterpret_cast<Descriptor*>(staging_.data())[i];
     }
-    [[nodiscard]] Descriptor& receive(std::size_t i) { return transmit(64 + i); }
+    [[nodiscard]] Descriptor& receive(std::size_t i) { return transmit(kRing + i); }
     [[nodiscard]] std::uint32_t tail(std::size_t at) const {
         return Registers(bar_view()).read<std::uint32_t>(at);
     }
@@ -34,11 +36,23 @@ class IgbTest : public testing::Test {
         return {const_cast<std::byte*>(bar_.data()), bar_.size()};
     }
     void write_back(std::size_t i, std::uint64_t status, std::uint64_t length) {
-        receive(i).word = status | length << 32;
+        receive(i % kReceiveRing).word = status | length << 32;
+    }
+    /// The frame of the n-th copy from 0 arrives where the `slot`-th was to.
+    void arrive(std::size_t n, std::size_t slot, std::uint64_t length) {
+        std::memcpy(staging_.data() + kReturned + slot % kCopies * kHeader + kNumber,
+                    staging_.data() + kHeaders + n % kCopies * kHeader + kNumber, sizeof(std::uint64_t));
+        write_back(slot, kDone | kLast, length);
+    }
+    [[nodiscard]] static CopyRequest nth(std::size_t n) { return {Iova{0x1000}, Iova{0x10000 + 0x1000 * n}, 8}; }
+    void start(std::size_t count) {
+        std::vector<CopyRequest> copies;
+        for (std::size_t n = 0; n < count; ++n) copies.push_back(nth(n));
+        engine_->start_all(copies);
     }
 
     std::vector<std::byte> bar_ = std::vector<std::byte>(128U << 10);
-    alignas(128) std::array<std::byte, 8192> staging_{};
+    alignas(128) std::array<std::byte, 32768> staging_{};
     std::unique_ptr<Engine> engine_ =
         make_igb({Registers(bar_view()), [] { return Errno{}; }}, {staging_, kStaging});
 };
@@ -55,8 +69,8 @@ TEST_F(IgbTest, SendsItsHeaderThenThePayload) {
     EXPECT_TRUE(transmit(1).ends_frame());
     EXPECT_EQ(receive(0).address, 0x5003U);
     // Both headers are in the slice, and not in each other's place.
-    EXPECT_GE(transmit(0).address, kStaging.value + 2048);
-    EXPECT_EQ(receive(0).word, transmit(0).address + 64);
+    EXPECT_EQ(transmit(0).address, kStaging.value + kHeaders);
+    EXPECT_EQ(receive(0).word, kStaging.value + kReturned);
 }
 
 TEST_F(IgbTest, CutsThePayloadAtPages) {
@@ -76,13 +90,14 @@ TEST_F(IgbTest, BelievesOnlyAWholeFrame) {
     const CopyRequest copy{Iova{0x1000}, Iova{0x2000}, 100};
     engine_->start(copy);
     EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::timeout);
-    write_back(0, kDone | kLast, 100);
+    engine_->start(copy);
+    write_back(1, kDone | kLast, 100);
     EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::done);
 
     struct Case {
         std::uint64_t status, length;
     };
-    std::size_t slot = 1;
+    std::size_t slot = 2;
     for (const auto& c : {Case{kDone | kLast, 99}, Case{kDone | kLast, 101}, Case{kDone, 100},
                           Case{kDone | kLast | 1ULL << 31, 100}}) {
         engine_->start(copy);
@@ -94,12 +109,54 @@ TEST_F(IgbTest, BelievesOnlyAWholeFrame) {
 TEST_F(IgbTest, GoesRoundTheRings) {
     for (std::size_t i = 0; i < 200; ++i) {
         engine_->start({Iova{0x1000}, Iova{0x2000 + i}, 8});
-        EXPECT_EQ(receive(i % 64).address, 0x2000 + i);
-        write_back(i % 64, kDone | kLast, 8);
+        EXPECT_EQ(receive(i % kReceiveRing).address, 0x2000 + i);
+        arrive(i, i, 8);
         ASSERT_EQ(engine_->wait(kAtOnce), Landing::Status::done);
     }
-    EXPECT_EQ(tail(kReceiveTail), 200 % 64);
-    EXPECT_EQ(tail(kTransmitTail), 2 * 200 % 64);
+    EXPECT_EQ(tail(kReceiveTail), 200 % kReceiveRing);
+    EXPECT_EQ(tail(kTransmitTail), 2 * 200 % kRing);
+}
+
+TEST_F(IgbTest, HasManyUnderWayForOneDoorbell) {
+    ASSERT_EQ(engine_->limits().in_flight, kCopies);
+    start(kCopies);
+    EXPECT_EQ(tail(kReceiveTail), kCopies);
+    EXPECT_EQ(tail(kTransmitTail), 2 * kCopies);
+    for (std::size_t n = 0; n < kCopies; ++n) {
+        EXPECT_EQ(receive(n).address, nth(n).destination.value);
+        arrive(n, n, 8);
+        EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::done) << n;
+    }
+}
+
+// The lost one's place is taken by the next, and so on: nobody may think that the IOMMU did it.
+TEST_F(IgbTest, TellsWhereAFrameWentWhenOneBeforeItGotLost) {
+    start(4);
+    arrive(0, 0, 8);
+    arrive(2, 1, 8);
+    EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::done);
+    EXPECT_EQ(engine_->wait(std::chrono::hours(1)), Landing::Status::timeout) << "it was overtaken: nothing to wait for";
+    EXPECT_EQ(engine_->wait(kAtOnce), Arrival(Landing::Status::done, nth(1).destination));
+    EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::timeout) << "not overtaken, and its time is over";
+}
+
+// What the device did not reach it does not write back, and goes on with the next descriptor.
+TEST_F(IgbTest, LooksBehindADescriptorThatIsNeverWritten) {
+    start(4);
+    arrive(1, 1, 8);
+    arrive(3, 3, 8);
+    EXPECT_EQ(engine_->wait(std::chrono::hours(1)), Landing::Status::timeout);
+    EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::done);
+    EXPECT_EQ(engine_->wait(std::chrono::hours(1)), Landing::Status::timeout);
+    EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::done);
+}
+
+TEST_F(IgbTest, TakesAFrameWithoutItsHeaderForTheOneThatWasExpected) {
+    start(2);
+    write_back(0, kDone | kLast, 8);
+    write_back(1, kDone | kLast, 9);
+    EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::done);
+    EXPECT_EQ(engine_->wait(kAtOnce), Landing::Status::error);
 }
 
 TEST_F(IgbTest, SaysThatADeadDeviceIsDead) {

@@ -44,8 +44,9 @@ class IgbVf final : public Engine {
         return within(milliseconds(20), [&] { return queues_.are_on(); });
     }
 
-    void start(const CopyRequest& copy) override { queues_.start(copy); }
-    Landing::Status wait(milliseconds limit) override { return queues_.wait(limit); }
+    void start(const CopyRequest& copy) override { queues_.start(std::span(&copy, 1)); }
+    void start_all(std::span<const CopyRequest> copies) override { queues_.start(copies); }
+    Arrival wait(milliseconds limit) override { return queues_.wait(limit); }
 
   private:
     DeviceAccess access_;

@@ -49,14 +49,14 @@ class IgbVfTest : public testing::Test {
     [[nodiscard]] Descriptor& transmit(std::size_t i) {
         return reinterpret_cast<Descriptor*>(staging_.data())[i];
     }
-    [[nodiscard]] Descriptor& receive(std::size_t i) { return transmit(64 + i); }
+    [[nodiscard]] Descriptor& receive(std::size_t i) { return transmit(512 + i); }
     /// Destination and source of the frame whose first piece this is.
     [[nodiscard]] std::string addresses(const Descriptor& d) const {
         return {reinterpret_cast<const char*>(staging_.data()) + (d.address - kStaging.value), 12};
     }
 
     Bar bar_;
-    alignas(128) std::array<std::byte, 8192> staging_{};
+    alignas(128) std::array<std::byte, 32768> staging_{};
     Errno answer_{};
     int resets_ = 0;
 };
@@ -66,12 +66,11 @@ std::string station(int last) { return {'\x02', 'L', 'F', 0, 0, static_cast<char
 TEST_F(IgbVfTest, SetsUpItsOwnQueueAndNoMore) {
     ASSERT_TRUE(engine(0)->reset());
     EXPECT_EQ(resets_, 1);
-    for (const auto queue : {kReceiveQueue, kTransmitQueue}) {
-        EXPECT_EQ(bar_.at(queue + kOn), 1U << 25);
-        EXPECT_EQ(bar_.at(queue + 8), 64 * sizeof(Descriptor));
-    }
+    for (const auto queue : {kReceiveQueue, kTransmitQueue}) EXPECT_EQ(bar_.at(queue + kOn), 1U << 25);
+    EXPECT_EQ(bar_.at(kTransmitQueue + 8), 512 * sizeof(Descriptor));
+    EXPECT_EQ(bar_.at(kReceiveQueue + 8), 128 * sizeof(Descriptor));
     EXPECT_EQ(bar_.at(kTransmitQueue), kStaging.value);
-    EXPECT_EQ(bar_.at(kReceiveQueue), kStaging.value + 64 * sizeof(Descriptor));
+    EXPECT_EQ(bar_.at(kReceiveQueue), kStaging.value + 512 * sizeof(Descriptor));
     for (const std::size_t port : {0x0UL, 0x18UL, 0x100UL, 0x400UL, 0x5400UL, kReceivers, kTransmitters})
         EXPECT_EQ(bar_.at(port), 0U) << port;
 }

@@ -117,7 +117,7 @@ class Nvme final : public Engine {
         if (copy.from_staging && under_way_ == 1) settle(i, Clock::now() + kCopyLimit, true);
     }
 
-    Landing::Status wait(milliseconds limit) override {
+    Arrival wait(milliseconds limit) override {
         if (under_way_ == 0) std::abort();
         const auto i = first_;
         const auto end = Clock::now() + limit;

@@ -42,7 +42,7 @@ class NvmeTest : public testing::Test {
     }
     Landing::Status copy(Engine& engine, std::uint64_t from, std::uint64_t to, std::uint32_t length) {
         engine.start({kRam + from, kRam + to, length, false});
-        return engine.wait(kLimit);
+        return engine.wait(kLimit).status;
     }
     /// That it copies these bytes, and changes no others.
     void expect_copied(Engine& engine, std::uint64_t from, std::uint64_t to, std::uint32_t length) {

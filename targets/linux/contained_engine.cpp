@@ -38,7 +38,7 @@ void ContainedEngine::start(const CopyRequest& copy) {
     if (!lost_) engine_->start(copy);
 }
 
-Landing::Status ContainedEngine::wait(std::chrono::milliseconds limit) {
+Arrival ContainedEngine::wait(std::chrono::milliseconds limit) {
     if (!lost_) return engine_->wait(limit);
     std::this_thread::sleep_for(std::min(limit, kAway));
     return Landing::Status::timeout;

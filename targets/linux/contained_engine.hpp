@@ -33,7 +33,7 @@ class ContainedEngine final : public Engine {
     [[nodiscard]] Limits limits() const override;
     [[nodiscard]] bool reset() override;
     void start(const CopyRequest& copy) override;
-    [[nodiscard]] Landing::Status wait(std::chrono::milliseconds limit) override;
+    [[nodiscard]] Arrival wait(std::chrono::milliseconds limit) override;
 
   private:
     const Presence& presence_;

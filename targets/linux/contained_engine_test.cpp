@@ -17,7 +17,7 @@ class Log final : public Engine {
         return true;
     }
     void start(const CopyRequest&) override { said_ += "start "; }
-    Landing::Status wait(std::chrono::milliseconds) override {
+    Arrival wait(std::chrono::milliseconds) override {
         said_ += "wait ";
         return Landing::Status::done;
     }
@@ -30,7 +30,7 @@ class ContainedEngineTest : public testing::Test {
   protected:
     Landing::Status copy() {
         engine.start({});
-        return engine.wait(std::chrono::milliseconds(1));
+        return engine.wait(std::chrono::milliseconds(1)).status;
     }
     std::string said;
     Presence presence;
