@@ -13,7 +13,7 @@ BootImage boot_image(const std::string& name_or_path, const Arch& arch, const st
     if (image.arch != &arch)
         throw LabError(fmt::format("kernel {} is for {}, and the rig's machine is {}", image.name, image.arch->label, arch.label),
                        "name a kernel for it: landfall kernel list");
-    if (!image.vmlinux.empty() && has_pvh_entry(read_bytes(image.vmlinux))) return {image.vmlinux, image.modules};
+    if (!image.vmlinux.empty() && has_pvh_entry(image.vmlinux)) return {image.vmlinux, image.modules};
     if (!image.image.empty()) return {image.image, image.modules};
     throw TextError({image.vmlinux, 0, 0}, "a vmlinux without PVH entry",
                     "a kernel with CONFIG_PVH=y, or the bzImage of this one");

@@ -23,7 +23,8 @@ namespace landfall {
 /// follows, debug information above all, is most of a program's size.
 void cut_behind_segments(std::string& file);
 
-/// The kernel has a PVH entry (ELF note XEN_ELFNOTE_PHYS32_ENTRY): QEMU can start it without unpacking.
-[[nodiscard]] bool has_pvh_entry(const std::string& file);
+/// The kernel has a PVH entry (ELF note XEN_ELFNOTE_PHYS32_ENTRY): QEMU can start it without unpacking. Reads no more of it than it
+/// must. Throws LabError if it cannot be read.
+[[nodiscard]] bool has_pvh_entry(const std::filesystem::path& kernel);
 
 }  // namespace landfall

@@ -21,12 +21,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kBlock = 1 << 20;  // of a write: with the usual 10 KiB there are some thousand
+
 // A cpio archive that grows in a memfd.
 class Cpio {
   public:
     Cpio() : file_(memfd_create("landfall-initramfs", MFD_CLOEXEC)), archive_(archive_write_new()) {
         if (!file_) throw LabError(fmt::format("no memory file: {}", std::strerror(errno)));
         archive_write_set_format_cpio_newc(archive_.get());
+        archive_write_set_bytes_per_block(archive_.get(), kBlock);
         archive_write_set_bytes_in_last_block(archive_.get(), 1);
         expect(archive_write_open_fd(archive_.get(), file_.get()));
         for (const auto& dir : folders_) folder(dir);

@@ -1,15 +1,18 @@
 #include "rig/initramfs.hpp"
 
+#include <elf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "landfall/error.hpp"
 #include "os/command.hpp"
+#include "os/files.hpp"
 #include "rig/elf.hpp"
 
 namespace landfall {
@@ -133,12 +136,38 @@ TEST(Elf, ReadsDamagedFilesWithoutHarm) {
     const std::string whole = read_bytes(kSelf).substr(0, 8192);
     EXPECT_TRUE(is_elf(whole));
     EXPECT_FALSE(interpreter(whole).empty());
+    const auto file = testing::TempDir() + "cut.elf";
     for (std::size_t size = 0; size < whole.size(); size += 61) {
         std::string cut = whole.substr(0, size);
-        EXPECT_FALSE(has_pvh_entry(cut));
+        write_file(file, cut);
+        EXPECT_FALSE(has_pvh_entry(file));
         if (is_elf(cut)) cut_behind_segments(cut);
     }
+    fs::remove(file);
     EXPECT_TRUE(interpreter("").empty());
+}
+
+TEST(Elf, KnowsAKernelThatQemuCanStart) {
+    const auto file = testing::TempDir() + "kernel.elf";
+    Elf64_Ehdr head{};
+    head.e_phoff = sizeof head;
+    head.e_phnum = 2;
+    std::array<Elf64_Phdr, 2> segments{};
+    segments[1].p_type = PT_NOTE;
+    segments[1].p_offset = sizeof head + sizeof segments;
+    for (const auto& [type, is_one] : {std::pair{18U, true}, {17U, false}}) {
+        const std::array<Elf64_Nhdr, 1> note{{{4, 0, type}}};
+        std::string notes(reinterpret_cast<const char*>(note.data()), sizeof note);
+        notes += std::string("Xen\0", 4);
+        notes = std::string(notes).replace(8, 1, "\x02") + notes;  // not the first one
+        segments[1].p_filesz = notes.size();
+        std::string text(reinterpret_cast<const char*>(&head), sizeof head);
+        text += std::string(reinterpret_cast<const char*>(segments.data()), sizeof segments) + notes;
+        write_file(file, text);
+        EXPECT_EQ(has_pvh_entry(file), is_one) << type;
+    }
+    fs::remove(file);
+    EXPECT_THROW(std::ignore = has_pvh_entry(file), LabError);
 }
 
 }  // namespace
