@@ -5,51 +5,49 @@
 #include <algorithm>
 #include <utility>
 
-namespace landfall {
-namespace {
+#include "landfall/soak_places.hpp"
 
-// A device has one slot of each kind to itself, where nobody else's DMA can explain what is found, and all devices share one
-// more that is plain.
-enum class Kind : std::size_t {
-    plain,       ///< a page, to be read and written
-    write_only,  ///< a page; some kernels let it be read (fixtures/known), so nobody tries
-    run,         ///< two pages
-    copy,        ///< a page of the library of the group's other space, and not its first; every other one cannot be written
-};
-constexpr std::size_t kKinds = 4;
+namespace landfall {
+
+using namespace soak;
+
+namespace {
 
 // Slots lie apart, so that no entry serves two, and begin on an odd page: no aligned block of two holds a run.
 constexpr std::uint64_t kFirst = 0x1001000, kApart = 0x10000;
-constexpr IovaRange kLibrary{Iova{0x800000}, 4 * kPageSize};  // in every space, and never unmapped
-constexpr unsigned kMemories = 2;                             // of a slot in a space, mapped in turn
-constexpr std::uint64_t kBlock = 512;                         // every engine can do multiples of it
-constexpr std::uint64_t kLongestRest = 4'000'000;             // ns
-// A space with a page there: no device can be attached to it.
-constexpr const char *kWall = "wall", *kBrick = "brick", *kWallTable = "hwall";
-
-Line line_of(Step step) {
-    Line line;
-    line.body = std::move(step);
-    return line;
-}
-
-Line page_buffer(std::string name, std::uint64_t size) {
-    return line_of(Buffer{std::move(name), size, false, false, false, 0});
-}
+constexpr std::uint64_t kGiB = 1ULL << 30;
+constexpr unsigned kMemories = 2;               // of a slot in a space, mapped in turn
+constexpr std::uint64_t kBlock = 512;           // every engine can do multiples of it
+constexpr std::uint64_t kLongestRest = 4'000'000;  // ns
 
 std::string buffer_name(const std::string& space, std::size_t slot, unsigned memory) {
     return fmt::format("{}-{}{}", space, slot, "ab"[memory]);
 }
-std::string library_name(const std::string& space) { return space + "-library"; }
 
-IovaRange range_of(std::size_t slot, Kind kind) {
-    return {Iova{kFirst + kApart * slot}, kind == Kind::run ? 2 * kPageSize : kPageSize};
+}  // namespace
+
+// A device has one slot of each kind to itself, where nobody else's DMA can explain what is found, and all devices share one
+// more that is plain.
+enum class SoakScript::Kind : std::size_t {
+    plain,       ///< a page, to be read and written
+    write_only,  ///< a page; some kernels let it be read (fixtures/known), so nobody tries
+    run,         ///< two pages
+    copy,        ///< two pages of the library of the group's other space, and not its first; every other one cannot be written
+    across,      ///< two pages about a boundary of 1 GiB
+};
+constexpr std::size_t kKinds = 5;
+
+// Copies are above 4 GiB, what is across a boundary above that.
+IovaRange SoakScript::range_of(std::size_t slot, Kind kind) {
+    const auto length = kind == Kind::plain || kind == Kind::write_only ? kPageSize : 2 * kPageSize;
+    if (kind == Kind::across) return {Iova{(16 + slot) * kGiB - kPageSize}, length};
+    return {Iova{kFirst + kApart * slot + (kind == Kind::copy ? 8 * kGiB : 0)}, length};
 }
 
 // The shared slot is the last one, and a multiple of kKinds.
-Kind kind_of(std::size_t slot, std::size_t slots) { return slot + 1 == slots ? Kind::plain : Kind{slot % kKinds}; }
-
-}  // namespace
+SoakScript::Kind SoakScript::kind_of(std::size_t slot, std::size_t slots) {
+    return slot + 1 == slots ? Kind::plain : Kind{slot % kKinds};
+}
 
 SoakScript::SoakScript(SoakShape shape, std::uint64_t seed) : longest_(shape.longest), interrupts_(shape.interrupts), random_(seed) {
     std::size_t devices = 0;
@@ -75,16 +73,25 @@ bool SoakScript::used(const Table& table) const {
 
 bool SoakScript::used(std::size_t space) const { return used(Table{space, 0}) || used(Table{space, 1}); }
 
+bool SoakScript::others_use(std::size_t space, std::size_t group) const {
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+        if (g != group && groups_[g].on.space == space) return true;
+    return false;
+}
+
 std::vector<Line> SoakScript::begin() {
     std::vector<Line> out{line_of(Require{Require::Kind::feature, {"hwpt"}})};
-    make_wall(out);
+    make_asides(out);
     // A library is there before it is copied from.
     for (const auto& space : spaces_) {
         out.push_back(line_of(Ioas{space.name, false}));
-        out.push_back(page_buffer(library_name(space.name), kLibrary.length));
         // Of the two ways to fill a page table, a group sees both.
         if (space.name.ends_with('y')) out.push_back(line_of(Option{space.name, false}));
-        out.push_back(line_of(Map{space.name, kLibrary.start, {library_name(space.name), std::nullopt}, {true, true}, false}));
+        for (const std::uint64_t half : {0U, 1U}) {
+            const auto shelf = fmt::format("{}-library{}", space.name, half);
+            out.push_back(page_buffer(shelf, kLibrary.length / 2));
+            out.push_back(map_whole(space.name, kLibrary.start + half * kLibrary.length / 2, shelf));
+        }
     }
     for (std::size_t s = 0; s < spaces_.size(); ++s) make_space(out, s);
     for (const auto& group : groups_)
@@ -92,13 +99,6 @@ std::vector<Line> SoakScript::begin() {
     for (std::size_t g = 0; g < groups_.size(); ++g)
         for (std::size_t d = 0; d < groups_[g].devices.size(); ++d) pump(out, g, d);
     return out;
-}
-
-void SoakScript::make_wall(std::vector<Line>& out) const {
-    out.push_back(line_of(Ioas{kWall, false}));
-    out.push_back(page_buffer(kBrick, kPageSize));
-    out.push_back(line_of(Map{kWall, interrupts_, {kBrick, std::nullopt}, {true, true}, false}));
-    out.push_back(line_of(Hwpt{kWallTable, kWall, maker(0)}));
 }
 
 void SoakScript::make_space(std::vector<Line>& out, std::size_t space) {
@@ -123,8 +123,8 @@ Line SoakScript::map(std::size_t space, std::size_t slot) {
     const auto kind = kind_of(slot, s.slots.size());
     const auto at = range_of(slot, kind).start;
     if (kind == Kind::copy) {
-        const IovaRange page{kLibrary.start + kPageSize * (1 + below(kLibrary.length / kPageSize - 1)), kPageSize};
-        return line_of(IoasCopy{s.name, at, spaces_[space ^ 1U].name, page, {true, below(2) == 0}});
+        const IovaRange pages{kLibrary.start + kPageSize * (1 + below(2)), range_of(slot, kind).length};
+        return line_of(IoasCopy{s.name, at, spaces_[space ^ 1U].name, pages, {true, below(2) == 0}});
     }
     return line_of(Map{s.name, at, {buffer_name(s.name, slot, s.slots[slot].memory), std::nullopt},
                        {kind != Kind::write_only, true}, false});
@@ -132,13 +132,16 @@ Line SoakScript::map(std::size_t space, std::size_t slot) {
 
 std::vector<Line> SoakScript::next() {
     std::vector<Line> out;
-    const auto what = below(18);
-    if (what < 6) move_group(out);
-    else if (what < 12) remap(out);
-    else if (what < 13) renew(out);
-    else if (what < 15) ask_amiss(out);
-    else if (what < 16) leave_and_return(out);
-    else pump_elsewhere(out);
+    const auto what = below(40);
+    if (what < 12) move_group(out);
+    else if (what < 24) remap(out);
+    else if (what < 26) renew(out);
+    else if (what < 30) ask_amiss(out);
+    else if (what < 32) leave_and_return(out);
+    else if (what < 36) pump_elsewhere(out);
+    else if (what < 38) copy_amiss(out);
+    else if (what < 39) visit(out);
+    else leave_together(out);
     if (below(4) == 0) out.push_back(line_of(Sleep{{below(kLongestRest)}}));
     return out;
 }
@@ -176,7 +179,10 @@ void SoakScript::remap(std::vector<Line>& out) {
     const auto slot = below(slots.size());
     auto& s = slots[slot];
     if (std::exchange(s.mapped, true)) {
-        out.push_back(line_of(Unmap{spaces_[space].name, range_of(slot, kind_of(slot, slots.size()))}));
+        auto range = range_of(slot, kind_of(slot, slots.size()));
+        // What is unmapped may be less than the range that is named.
+        if (below(4) == 0) range = {{range.start.value - kPageSize}, range.length + 2 * kPageSize};
+        out.push_back(line_of(Unmap{spaces_[space].name, range}));
         s.mapped = below(2) == 0;
         if (!s.mapped) return;
     }
@@ -191,28 +197,13 @@ void SoakScript::renew(std::vector<Line>& out) {
     if (!used(table)) make_table(out, table);
 }
 
-// What has to be refused, and to change nothing. The interrupt window of a device may be mapped where there is no device.
-void SoakScript::ask_amiss(std::vector<Line>& out) {
-    const auto space = below(spaces_.size());
-    const auto& name = spaces_[space].name;
-    const BufferSlice brick{kBrick, std::nullopt};
-    switch (below(4)) {
-        case 0: return out.push_back(line_of(Map{name, kLibrary.start + kPageSize, brick, {true, true}, false}));
-        case 1: return out.push_back(line_of(Unmap{name, IovaRange{kLibrary.start, kPageSize}}));
-        case 2: return out.push_back(line_of(Destroy{name}));
-        default: break;
-    }
-    out.push_back(line_of(Map{name, interrupts_, brick, {true, true}, false}));
-    if (!used(space)) out.push_back(line_of(Unmap{name, IovaRange{interrupts_, kPageSize}}));
-}
-
 // A device is detached for a moment. Where it has siblings the group stays where it is, and so does what holds for it.
 void SoakScript::leave_and_return(std::vector<Line>& out) {
     const auto& group = groups_[below(groups_.size())];
     const auto& device = group.devices[below(group.devices.size())];
     out.push_back(line_of(Detach{device}));
     if (group.devices.size() > 1)
-        out.push_back(line_of(Map{spaces_[group.on.space].name, interrupts_, {kBrick, std::nullopt}, {true, true}, false}));
+        out.push_back(map_whole(spaces_[group.on.space].name, interrupts_, kBrick));
     out.push_back(line_of(Attach{device, name(group.on), false}));
 }
 

@@ -36,6 +36,8 @@ class SoakScript {
         bool mapped = true;
         unsigned memory = 0;  ///< which of its buffers
     };
+    /// What lies in a slot, which also says what may be done with it.
+    enum class Kind : std::size_t;
     struct Space {
         std::string name;
         std::vector<Slot> slots;         ///< all spaces have the same
@@ -52,22 +54,30 @@ class SoakScript {
         Table on{};             ///< what they are attached to
     };
 
+    [[nodiscard]] static IovaRange range_of(std::size_t slot, Kind kind);
+    [[nodiscard]] static Kind kind_of(std::size_t slot, std::size_t slots);
     [[nodiscard]] std::uint64_t below(std::uint64_t n) { return random_.below(n); }
     [[nodiscard]] std::string name(const Table& table) const;
     [[nodiscard]] const std::string& maker(std::size_t space) const;
     [[nodiscard]] bool used(const Table& table) const;
     [[nodiscard]] bool used(std::size_t space) const;
     [[nodiscard]] Table somewhere(std::size_t group);
-    void make_wall(std::vector<Line>& out) const;
+    [[nodiscard]] bool others_use(std::size_t space, std::size_t group) const;
+    void make_asides(std::vector<Line>& out) const;
     void make_space(std::vector<Line>& out, std::size_t space);
     void make_table(std::vector<Line>& out, const Table& table);
     [[nodiscard]] Line map(std::size_t space, std::size_t slot);
     void move_group(std::vector<Line>& out);
     void remap(std::vector<Line>& out);
     void renew(std::vector<Line>& out);
-    void ask_amiss(std::vector<Line>& out);
     void leave_and_return(std::vector<Line>& out);
     void pump_elsewhere(std::vector<Line>& out);
+    // What is asked aside of the traffic (soak_aside.cpp).
+    void ask_amiss(std::vector<Line>& out);
+    void ask_window(std::vector<Line>& out, std::size_t space);
+    void copy_amiss(std::vector<Line>& out);
+    void visit(std::vector<Line>& out);
+    void leave_together(std::vector<Line>& out);
     void pump(std::vector<Line>& out, std::size_t group, std::size_t device);
 
     std::vector<Group> groups_;
@@ -75,6 +85,7 @@ class SoakScript {
     std::uint64_t longest_;
     Iova interrupts_;
     Random random_;
+    unsigned visits_ = 0;  ///< to address spaces that are there for one visit
 };
 
 }  // namespace landfall
