@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 namespace landfall {
@@ -55,16 +56,17 @@ const Area* IoasModel::overlapping(const IovaRange& range) const {
     return it == areas_.end() ? nullptr : &it->second;
 }
 
-bool IoasModel::has_room(std::uint64_t bytes) const {
+bool IoasModel::has_room(std::uint64_t bytes, std::uint64_t alignment) const {
     std::vector<IovaRange> taken;
     for (const auto& [start, area] : areas_) taken.push_back(area.range);
     for (const auto& [device, ranges] : reserved_) taken.insert(taken.end(), ranges.begin(), ranges.end());
     auto windows = allowed_;
     if (windows.empty()) windows.push_back({Iova{kPageSize}, kTop - 2 * kPageSize + 1});
-    return std::ranges::any_of(windows, [&](const IovaRange& w) {
-        return std::ranges::any_of(holes(taken, w.start.value, w.last().value),
-                                   [&](const Span& h) { return h.last - h.first >= bytes - 1; });
-    });
+    const auto fits = [&](const Span& hole) {
+        const auto start = align_up(hole.first, alignment);
+        return start >= hole.first && start <= hole.last && hole.last - start >= bytes - 1;
+    };
+    return std::ranges::any_of(windows, [&](const IovaRange& w) { return std::ranges::any_of(holes(taken, w.start.value, w.last().value), fits); });
 }
 
 const IovaRange* IoasModel::reserved_in(const IovaRange& range) const {
@@ -114,6 +116,13 @@ std::optional<Prediction> IoasModel::unfit_for_table(Iova at, const std::vector<
     return std::nullopt;
 }
 
+// The kernel aligns as the memory is, but to no more than the length, rounded up, and a huge page; and keeps the offset in a page.
+bool IoasModel::has_surely_room(const std::vector<Area>& pieces) const {
+    const auto length = total(pieces);
+    if (pieces.front().page_offset() != 0 || length > kHugePage) return has_room(length + kHugePage, kHugePage);
+    return has_room(length, std::bit_ceil(std::max(length, kPageSize)));
+}
+
 Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area>& pieces) const {
     const auto length = total(pieces);
     const auto align = alignment();
@@ -128,7 +137,7 @@ Prediction IoasModel::check_map(std::optional<Iova> iova, const std::vector<Area
         if (auto no = misaligned({pieces.front()})) return *std::move(no);
     if (!iova && !has_room(length)) return refuse(ENOSPC, "no allowed range has room for it");
     auto out = check_placed(iova, pieces);
-    if (!iova && !has_room(length + kHugePage)) out.allowed.push_back({ENOSPC});
+    if (!iova && !has_surely_room(pieces)) out.allowed.push_back({ENOSPC});
     return out;
 }
 

@@ -89,7 +89,10 @@ class IoasModel {
     [[nodiscard]] std::optional<Prediction> misaligned(const std::vector<Area>& pieces) const;
     [[nodiscard]] static std::optional<Prediction> unfit_for_table(Iova at, const std::vector<Area>& pieces);
     [[nodiscard]] Areas::const_iterator first_in(const IovaRange& range) const;
-    [[nodiscard]] bool has_room(std::uint64_t bytes) const;
+    /// An allowed range that is free, of so many bytes from a multiple of `alignment` on.
+    [[nodiscard]] bool has_room(std::uint64_t bytes, std::uint64_t alignment = 1) const;
+    /// The kernel finds room for them, whatever the memory is.
+    [[nodiscard]] bool has_surely_room(const std::vector<Area>& pieces) const;
     [[nodiscard]] const Area* overlapping(const IovaRange& range) const;
     [[nodiscard]] const IovaRange* reserved_in(const IovaRange& range) const;
 

@@ -113,8 +113,23 @@ TEST_F(ModelTest, TheKernelsChoiceOfAnIovaIsBound) {
 
 // Where the room is tight, the kernel may find none before it looks at anything else.
 TEST_F(ModelTest, NoRoomMayBeFoundFirst) {
-    run("buffer p 8K\nioas one\nmap one 0x200000 p r\nallow one 0x10000000+8K\n"
-        "ioas-copy one auto one 0x200000+4K rw => EPERM\nioas-copy one auto one 0x200000+4K rw => ENOSPC");
+    run("buffer p 8K\nioas one\nmap one 0x200000 p r\nallow one 0x10001000+8K\n"
+        "ioas-copy one auto one 0x200000+8K rw => EPERM\nioas-copy one auto one 0x200000+8K rw => ENOSPC");
+}
+
+// Where it fits at the largest alignment there may be, there is room, to the last page of it.
+TEST_F(ModelTest, RoomIsRoom) {
+    const auto may_find_none = [this](const char* buffer) {
+        const auto line = parse_line(std::string("map one auto ") + buffer + " rw", "<test>", 1);
+        return model->predict(*line.step()).allows({Errno{ENOSPC}, {}, {}});
+    };
+    run("buffer p 8K\nbuffer q 4K\nioas one\nallow one 0x10000000+12K");
+    EXPECT_FALSE(may_find_none("p"));
+    run("map one 0x10000000 p rw");
+    EXPECT_FALSE(may_find_none("q"));
+    run("map one auto q rw => ok 0x10002000\nallow one 0x20001000+8K");
+    EXPECT_TRUE(may_find_none("p")) << "8 KiB may have to be aligned";
+    run("map one auto p rw => ok 0x20001000");
 }
 
 TEST_F(ModelTest, NoRoomIsNoRoom) {

@@ -14,9 +14,10 @@ namespace {
 constexpr const char *kLedge = "ledge";    // two pages
 constexpr const char *kQuarry = "quarry";  // where memory that cannot be written lies behind some that can, and nobody has looked at either
 constexpr IovaRange kStones{Iova{0x600000}, 2 * kPageSize};
+constexpr IovaRange kHollow{Iova{0x610000}, 3 * kPageSize};  // and nothing is between two pages
 constexpr Iova kVoid{0x700000};  // nothing is here for longer than a moment
-// Of a space for a visit: where automatic addresses may come from, and where else they might.
-constexpr IovaRange kYard{Iova{0x40000000}, 16 * kPageSize}, kGarden{Iova{0x50000000}, 2 * kPageSize};
+// Of a space for a visit: where automatic addresses may come from, just enough of them, and where else they might.
+constexpr IovaRange kShed{Iova{0x40000000}, kPageSize}, kYard{Iova{0x40010000}, 2 * kPageSize}, kGarden{Iova{0x50000000}, 2 * kPageSize};
 
 }  // namespace
 
@@ -30,6 +31,7 @@ void SoakScript::make_asides(std::vector<Line>& out) const {
     out.push_back(page_buffer("glass", kPageSize, true));
     out.push_back(map_whole(kQuarry, kStones.start, kBrick));
     out.push_back(map_whole(kQuarry, kStones.start + kPageSize, "glass"));
+    for (const std::uint64_t page : {0U, 2U}) out.push_back(map_whole(kQuarry, kHollow.start + page * kPageSize, kBrick));
 }
 
 void SoakScript::ask_amiss(std::vector<Line>& out) {
@@ -53,15 +55,16 @@ void SoakScript::ask_window(std::vector<Line>& out, std::size_t space) {
     if (!used(space)) out.push_back(line_of(Unmap{name, IovaRange{at, edge ? 2 * kPageSize : kPageSize}}));
 }
 
-// A copy of two pages of which the second is not there, finds something in its place, or cannot be had: the first one is not left
+// A copy of pages of which the second is not there, finds something in its place, or cannot be had: the first one is not left
 // behind.
 void SoakScript::copy_amiss(std::vector<Line>& out) {
     const auto space = below(spaces_.size());
     const auto &name = spaces_[space].name, &other = spaces_[space ^ 1U].name;
     auto to = kVoid;
-    switch (below(3)) {
+    switch (below(4)) {
         case 0: out.push_back(line_of(IoasCopy{name, to, other, {kLibrary.start + 3 * kPageSize, 2 * kPageSize}, {true, true}})); break;
-        case 1:
+        case 1: out.push_back(line_of(IoasCopy{name, to, kQuarry, kHollow, {true, true}})); break;
+        case 2:
             to = Iova{kLibrary.start.value - kPageSize};
             out.push_back(line_of(IoasCopy{name, to, other, {kLibrary.start, 2 * kPageSize}, {true, true}}));
             break;
@@ -84,14 +87,14 @@ void SoakScript::visit(std::vector<Line>& out) {
         out.push_back(line_of(Allow{place, {window}}));
         out.push_back(line_of(Attach{guide, place, true}));
     }
-    out.push_back(line_of(Allow{place, {kYard}}));
+    out.push_back(line_of(Allow{place, {kShed, kYard}}));
     out.push_back(line_of(Attach{guide, place, true}));
     for (const auto& device : group.devices)
         if (device != guide && below(2) == 0) out.push_back(line_of(Attach{device, place, true}));
     out.push_back(line_of(Allow{place, {kGarden, window}}));
-    for (const auto* what : {kBrick, kLedge}) out.push_back(map_whole(place, std::nullopt, what));
+    for (const auto* what : {kLedge, kBrick}) out.push_back(map_whole(place, std::nullopt, what));
     out.push_back(line_of(Ranges{place}));
-    out.push_back(line_of(Unmap{place, kYard}));
+    out.push_back(line_of(Unmap{place, IovaRange{kShed.start, kYard.last().value + 1 - kShed.start.value}}));
     out.push_back(line_of(Destroy{place}));
     out.push_back(line_of(Attach{guide, name(group.on), true}));
     for (const auto& device : group.devices)

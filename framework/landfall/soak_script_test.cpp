@@ -70,7 +70,14 @@ TEST(SoakScript, EveryDeviceIsMovedAndPumpsAgain) {
 TEST(SoakScript, DoesAllThatMayGoWrong) {
     const auto t = text(1, 2000);
     for (const auto* words : {"replace a hwall", "replace b hg0y", "replace c hg0", "destroy h", "detach b\n", "attach b ", "destroy g", "unmap g0x 0x800000+4K", "map g1y 0x801000 ", "hwpt hg1x5", " brick rw\n",
-                              "ioas-copy g0x", "option g1y huge-pages off", "a w\n", "b rw\n", "+8K by 1K deep 4\n"})
+                              "ioas-copy g0x", "option g1y huge-pages off", "a w\n", "b rw\n", "+8K by 1K deep 4\n",
+                              // above 4 GiB and across 1 GiB, wider than what is mapped, over the edge of the window
+                              " 0x201031000", " write 0x4fffff000+", "unmap g0x 0x1000000+12K", " 0xfedff000 ledge rw\n",
+                              // copies that fail in their second page
+                              " g0y 0x803000+8K rw\n", "ioas-copy g0x 0x7ff000 g0y 0x800000+8K rw\n", "quarry 0x600000+8K", "quarry 0x610000+12K",
+                              // visits and leaves
+                              "allow visit0 ", "replace a visit", "replace b visit", " auto ledge rw\n", "ranges visit0\n", "destroy visit0\n",
+                              "halt a\nhalt b\ndetach a\ndetach b\n", "ranges g"})
         EXPECT_GT(count(t, words), 0U) << words;
 }
 
