@@ -697,6 +697,8 @@ class _RigHandle:
         """A machine in exactly the state in which this one started passed check() before."""
     def open_session(self, devices: list[str]) -> None:
         """What Session begins with."""
+    def renew(self) -> None:
+        """Leaves the machine for another one like it, not checked. Raises LabError if it does not start; the rig is closed then."""
     def run(self, scenario: Scenario, model: str = '') -> RunResult:
         """Runs a scenario and judges it."""
     def run_step(self, text: str) -> Union[Answer, Landing, Sighting, Unmet, Broken]:

@@ -23,7 +23,8 @@ DEFAULT_RIG = "sim"  # needs nothing
 
 
 class Rigs:
-    """The rigs of one pytest session: each started once, when first needed, and never used again after it broke."""
+    """The rigs of one pytest session: each started when first needed, and never used again after it broke. A virtual one in which
+    something went wrong is left for another machine: what a bug leaves behind, a stale translation, is there for every test behind it."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.names: list[str] = config.getoption("rig") or [DEFAULT_RIG]
@@ -37,12 +38,15 @@ class Rigs:
         self._running: dict[str, Rig] = {}
         self._absent: dict[str, str] = {}
         self._broken: dict[str, str] = {}
+        self._worn: set[str] = set()
 
     def get(self, name: str) -> Rig:
         """The running rig. In its absence the test is skipped, or in error with --rig-required; so it is if the
         rig broke. Meant for the setup phase, where pytest calls a failure an error."""
         if name not in self._running and name not in self._absent and name not in self._broken:
             self._start(name)
+        if name in self._worn and name in self._running:
+            self._renew(name)
         if name in self._absent:
             self._without(f"rig {name}: {self._absent[name]}")
         if name in self._broken:
@@ -55,6 +59,11 @@ class Rigs:
         if name in self._running:
             self._running.pop(name).close()
 
+    def went_wrong(self, name: str) -> None:
+        """Another machine for whoever asks for it next."""
+        if name in self._running and self._running[name].file.kind == RigFile.Kind.qemu:
+            self._worn.add(name)
+
     def close(self) -> None:
         while self._running:
             self._running.popitem()[1].close()
@@ -66,6 +75,18 @@ class Rigs:
         except LabError as error:
             self._absent[name] = str(error)
             return
+        self._check(name)
+
+    def _renew(self, name: str) -> None:
+        self._worn.discard(name)
+        try:
+            self._running[name].renew()
+        except LabError as error:
+            self.broke(name, f"it did not start again: {error}")
+            return
+        self._check(name)
+
+    def _check(self, name: str) -> None:
         try:
             problems = [] if self._running[name].known_fit else self._running[name].check()
         except (LabError, RigDied) as error:
@@ -227,6 +248,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     result = _result(item) if call.when == "call" or error is not None else None
     if isinstance(error, RigDied) or (result is not None and result.rig_lost):
         item.config.stash[RIGS].broke(_rig_name(item), f"it died in {item.nodeid}")
+    elif result is not None and result.verdict.violations:
+        item.config.stash[RIGS].went_wrong(_rig_name(item))
     if result is not None:
         _describe(item, result)
         if error is not None:

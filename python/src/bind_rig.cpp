@@ -26,15 +26,19 @@ class RigHandle {
     RigHandle(const std::string& name_or_path, const std::string& kernel, const std::string& kernel_args,
               std::uint64_t seed, const std::vector<std::string>& faults, bool boot, const std::string& api,
               const std::optional<Log>& log) {
-        RigOptions options;
-        options.seed = seed;
-        options.faults = faults;
-        options.kernel = kernel;
-        options.kernel_args = kernel_args;
-        options.boot = boot;
-        options.api = api_named(api, "api");
-        options.log = log.value_or(Log{});
-        rig_ = start_rig(load_rig(name_or_path), options);
+        options_.seed = seed;
+        options_.faults = faults;
+        options_.kernel = kernel;
+        options_.kernel_args = kernel_args;
+        options_.boot = boot;
+        options_.api = api_named(api, "api");
+        options_.log = log.value_or(Log{});
+        rig_ = start_rig(load_rig(name_or_path), options_);
+    }
+    void renew() {
+        const auto file = idle_rig().file();
+        close();
+        rig_ = start_rig(file, options_);
     }
     [[nodiscard]] Rig& rig() const {
         if (!rig_) throw LabError("the rig is closed");
@@ -62,6 +66,7 @@ class RigHandle {
     }
 
   private:
+    RigOptions options_;
     std::unique_ptr<Rig> rig_;
     std::unique_ptr<LiveRun> live_;  ///< ends before its rig
 };
@@ -126,6 +131,8 @@ void bind_rig(py::module_& m) {
             "run_step", [](const RigHandle& h, const std::string& text) { return h.live().step(text); },
             py::arg("text"), Unlocked(), "One step of the open session.")
         .def("close_session", &RigHandle::close_session, Unlocked(), "Ends the open session and judges it.")
+        .def("renew", &RigHandle::renew, Unlocked(),
+             "Leaves the machine for another one like it, not checked. Raises LabError if it does not start; the rig is closed then.")
         .def("close", &RigHandle::close, Unlocked(), "Takes the machine down.");
 }
 

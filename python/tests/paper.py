@@ -30,6 +30,8 @@ class PaperRig:
     run_: Callable[[Scenario], SimpleNamespace]
     answer: Callable[[str], str]
     start_error: Exception | None
+    renewed: int = 0
+    renew_error: Exception | None = None
     problems: list[str]
     known_fit: bool = False
     groups: list[list[str]]
@@ -37,7 +39,7 @@ class PaperRig:
     api: str
 
     def __init__(self, name: str) -> None:
-        self.file = SimpleNamespace(name=name, groups=self.groups)
+        self.file = SimpleNamespace(name=name, groups=self.groups, kind=landfall.RigFile.Kind.qemu)
         self._lines: list[str] = []
 
     @classmethod
@@ -49,6 +51,11 @@ class PaperRig:
         if cls.start_error:
             raise cls.start_error
         return cls(name)
+
+    def renew(self) -> None:
+        type(self).renewed += 1
+        if self.renew_error:
+            raise self.renew_error
 
     def check(self) -> list[str]:
         return self.problems

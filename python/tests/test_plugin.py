@@ -152,6 +152,26 @@ def test_a_rig_is_driven_by_the_api_that_is_asked_for(pytester: pytest.Pytester,
     assert paper_rig.api == "type1"
 
 
+def test_a_machine_in_which_something_went_wrong_is_left_for_another(
+        pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
+    seen: list[int] = []
+
+    def run(which: Scenario) -> SimpleNamespace:
+        seen.append(paper_rig.renewed)
+        return result_of(STALE if "two" in which.file else PASSING)
+
+    paper_rig.run_ = staticmethod(run)
+    for name in ("one", "three", "two"):
+        scenario(pytester, name)
+    live_test(pytester, "lab.ioas('one')")
+    pytester.runpytest(*ONE_RIG, "one.scn", "two.scn", "three.scn", "-p", "no:randomly").assert_outcomes(passed=2, failed=1)
+    assert seen == [0, 0, 1] and len(paper_rig.started) == 1
+    paper_rig.renew_error = LabError("no memory")
+    run_again = pytester.runpytest(*ONE_RIG, "two.scn", "three.scn")
+    run_again.assert_outcomes(failed=1, errors=1)
+    run_again.stdout.fnmatch_lines(["rig edu-pair-vtd is out of use: it did not start again: no memory"])
+
+
 def test_a_rig_that_broke_is_an_error_and_not_used_again(pytester: pytest.Pytester, paper_rig: type[PaperRig]) -> None:
     asked: list[str] = []
 
