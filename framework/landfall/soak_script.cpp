@@ -146,14 +146,14 @@ std::vector<Line> SoakScript::next() {
     return out;
 }
 
-// Mostly the group's other space; now and then the same page table, the other one of the space, or another group's.
+// Mostly the group's other space; now and then the same page table, the other one of the space, any, or where another group is.
 SoakScript::Table SoakScript::somewhere(std::size_t group) {
     const auto on = groups_[group].on;
     switch (below(8)) {
         case 0: return on;
         case 1: return {on.space, 1 - on.which};
-        case 2:
-        case 3: return {below(spaces_.size()), below(2)};
+        case 2: return {below(spaces_.size()), below(2)};
+        case 3: return groups_[below(groups_.size())].on;
         default: return {2 * group + (on.space == 2 * group ? 1 : 0), below(2)};
     }
 }
