@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,12 +19,10 @@
 #include <optional>
 #include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "commands/commands.hpp"
 #include "linux/config_space.hpp"
-#include "linux/guest_children.hpp"
 #include "linux/guest_modules.hpp"
 #include "linux/loan.hpp"
 #include "linux/sysfs.hpp"
@@ -100,12 +99,28 @@ Fd open_port() {
     throw LabError("no virtio-serial port is named 'landfall'");
 }
 
+/// Waits for one child; orphans that came to us are reaped on the way.
+int wait_for(pid_t child) {
+    int status = 0;
+    for (pid_t ended; (ended = wait(&status)) != child;) {
+        if (ended < 0 && errno == ECHILD) return 127;
+    }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/// Forks; the exit status of `child`, which runs in the new process.
+int run(const std::function<int()>& child) {
+    const pid_t process = fork();
+    if (process == 0) _exit(child());
+    return process < 0 ? 127 : wait_for(process);
+}
+
 int run(const std::string& program, std::vector<std::string> words,
         const std::function<void()>& prepare_child) {
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
-    return run_child([&] {
+    return run([&] {
         prepare_child();
         execv(program.c_str(), argv.data());
         say(fmt::format("{}: {}", program, std::strerror(errno)));
@@ -117,45 +132,11 @@ int run(const std::string& program, std::vector<std::string> words,
 struct Remembered {
     ConfigSpaces functions{"/sys/bus/pci/devices"};
     std::optional<Machine> machine{};  ///< once it was looked at
-    std::optional<StandIn> next{};     ///< for the first session
 };
-
-/// Runs a session in this process, which is a fork of the first one: an emulated processor that has just been restored takes a quarter
-/// of a second to load and link a program, and this one is loaded already.
-int exec(const std::string& command, int steps, int port, const std::optional<Machine>& machine) {
-    try {
-        std::istringstream arguments(command);
-        ExecArguments wanted;
-        if (steps != port) wanted.answers = STDOUT_FILENO;
-        for (std::string word; arguments >> word;) {
-            if (word == "exec") continue;
-            if (word == "witness") wanted.witness = true;
-            else if (word == "bare-pumps") wanted.bare_pumps = true;
-            else if (const auto api = parse_api(word)) wanted.api = api;
-            else wanted.devices.push_back(word);
-        }
-        // Virtual functions come after it was looked at.
-        const auto is_virtual = [](const NamedDevice& d) { return d.virtual_of.has_value(); };
-        if (machine && std::ranges::none_of(parse_devices(wanted.devices), is_virtual)) wanted.machine = &*machine;
-        dup2(steps, STDIN_FILENO);
-        dup2(port, STDOUT_FILENO);
-        return static_cast<int>(exec_steps(wanted));
-    } catch (const std::exception& e) {
-        say(e.what());
-        return static_cast<int>(ExitStatus::lab);
-    }
-}
-
-int start_exec(const std::string& command, int steps, int port, Remembered& remembered) {
-    auto next = std::exchange(remembered.next, std::nullopt);
-    if (next && steps == port)
-        if (const auto status = next->run(command)) return *status;
-    return run_child([&] { return exec(command, steps, port, remembered.machine); });
-}
 
 /// What no driver has goes to vfio-pci for as long as this machine lives: a snapshot that is taken afterwards saves every session
 /// the time. What that does not work for is the session's to tell of, and virtual functions are made for one.
-std::string take(std::istream& arguments, int port, Remembered& remembered) {
+std::string take(std::istream& arguments, Remembered& remembered) {
     for (std::string word; arguments >> word;) {
         try {
             const auto function = parse_devices({word}).front();
@@ -165,8 +146,33 @@ std::string take(std::istream& arguments, int port, Remembered& remembered) {
         }
     }
     remembered = {.machine = discover()};
-    remembered.next.emplace([port, machine = remembered.machine](const std::string& command) { return exec(command, port, port, machine); });
     return kReady;
+}
+
+/// In a fork of this process: an emulated processor that has just been restored takes a quarter of a second to load and
+/// link a program, and this one is loaded already.
+int exec(std::istream& arguments, int steps, int port, const std::optional<Machine>& machine) {
+    ExecArguments wanted;
+    if (steps != port) wanted.answers = STDOUT_FILENO;
+    for (std::string word; arguments >> word;) {
+        if (word == "witness") wanted.witness = true;
+        else if (word == "bare-pumps") wanted.bare_pumps = true;
+        else if (const auto api = parse_api(word)) wanted.api = api;
+        else wanted.devices.push_back(word);
+    }
+    // Virtual functions come after it was looked at.
+    const auto is_virtual = [](const NamedDevice& d) { return d.virtual_of.has_value(); };
+    if (machine && std::ranges::none_of(parse_devices(wanted.devices), is_virtual)) wanted.machine = &*machine;
+    return run([&] {
+        dup2(steps, STDIN_FILENO);
+        dup2(port, STDOUT_FILENO);
+        try {
+            return static_cast<int>(exec_steps(wanted));
+        } catch (const std::exception& e) {
+            say(e.what());
+            return static_cast<int>(ExitStatus::lab);
+        }
+    });
 }
 
 int tap(const std::string& request, int port) {
@@ -224,8 +230,8 @@ bool obey(int commands, int port, Remembered& remembered) {
         std::string verb;
         words >> verb;
         if (verb == "restored") answer(port, restore(remembered.functions));
-        if (verb == "take") answer(port, take(words, port, remembered));
-        if (verb == "exec") answer(port, fmt::format("exit {}", start_exec(*command, commands, port, remembered)));
+        if (verb == "take") answer(port, take(words, remembered));
+        if (verb == "exec") answer(port, fmt::format("exit {}", exec(words, commands, port, remembered.machine)));
         if (verb == "tap") answer(port, fmt::format("exit {}", tap(*command, port)));
         if (verb == "shell") answer(port, fmt::format("exit {}", shell()));
         if (verb == "poweroff") return false;
