@@ -31,9 +31,9 @@ RigDied Channel::died(const std::string& why) {
     return {words.empty() ? why : "the kernel died: " + words, !words.empty(), console_.tail()};
 }
 
-RigDied Channel::closed(const std::string& meanwhile) {
+RigDied Channel::closed(const std::string& waiting_for) {
     const auto how = how_it_ended_ ? how_it_ended_() : std::string();
-    return died("the rig closed its channel" + meanwhile + (how.empty() ? how : ": " + how));
+    return died("the rig closed its channel while it should answer " + waiting_for + (how.empty() ? how : ": " + how));
 }
 
 void Channel::send(std::string_view line, const Deadline& deadline) {
@@ -50,7 +50,7 @@ void Channel::answer(std::string_view line, const Deadline& deadline) {
             pollfd room{socket_.get(), POLLOUT, 0};
             if (!wait_any({&room, 1}, deadline)) throw died("the rig takes no more input");
         } else if (n < 0 && errno != EINTR) {
-            throw closed("");
+            return;  // gone, but what it said before is still to be read, and receive() says the rest
         }
     }
 }
@@ -81,7 +81,7 @@ bool Channel::pump(const Deadline& deadline, int also) {
 std::string Channel::receive(const Deadline& deadline, const std::string& waiting_for) {
     for (bool open = true;;) {
         if (auto line = next_line()) return *line;
-        if (!open) throw closed(" while it should answer " + waiting_for);
+        if (!open) throw closed(waiting_for);
         if (!console_.last_words().empty()) throw died("");
         if (console_.accelerator_failed()) throw died("QEMU's accelerator broke down");
         if (deadline.passed()) throw died("the rig did not answer in time: " + waiting_for);

@@ -18,7 +18,8 @@ class Channel {
     /// `socket` speaks both ways. The console outlives the channel.
     Channel(Fd socket, Console& console);
 
-    /// Sends one line. Throws RigDied as receive() does.
+    /// Sends one line. Throws RigDied when the deadline passes before the rig took it. One that is gone takes nothing, which
+    /// receive() tells behind the last that it said: a machine that replays does not wait for us, and may have ended well.
     void send(std::string_view line, const Deadline& deadline);
     /// What a message that the channel was closed says of it: how whoever was at the other end has ended, or nothing.
     void explain_end(std::function<std::string()> how) { how_it_ended_ = std::move(how); }
@@ -39,7 +40,7 @@ class Channel {
     [[nodiscard]] bool broken() const { return broken_; }
 
   private:
-    [[nodiscard]] RigDied closed(const std::string& meanwhile);
+    [[nodiscard]] RigDied closed(const std::string& waiting_for);
 
     Fd socket_;
     Console& console_;

@@ -261,6 +261,15 @@ TEST_F(SessionTest, AClosedChannel) {
     EXPECT_FALSE(e.kernel_died());
 }
 
+// As a machine that replays, which has its witness's answer already and may be gone before ours.
+TEST_F(SessionTest, WhatWasSaidBeforeTheChannelClosedIsRead) {
+    play([](Peer& p) { p.say("the last words\n"); });
+    join();
+    EXPECT_NO_THROW(channel_->answer("too late", Deadline(milliseconds(20))));
+    EXPECT_EQ(channel_->receive(Deadline(milliseconds(20)), "'it'"), "the last words");
+    EXPECT_THROW(std::ignore = channel_->receive(Deadline(milliseconds(20)), "'it'"), RigDied);
+}
+
 TEST_F(SessionTest, AProgramThatEndsEarly) {
     play([](Peer& p) {
         p.say(kHead);
