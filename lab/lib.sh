@@ -7,6 +7,9 @@ export LC_ALL=C.UTF-8
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/landfall
 
+# What ccache has of one checkout serves every other: to it paths begin at the checkout.
+export CCACHE_BASEDIR=$repo CCACHE_NOHASHDIR=1
+
 say() { printf 'lab: %s\n' "$*" >&2; }
 
 # die MESSAGE [HINT]: the lab cannot go on. 3 is what the program itself says for infrastructure.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "fuzz/property.hpp"
+#include "source_dir.hpp"
 
 namespace landfall::fuzz {
 

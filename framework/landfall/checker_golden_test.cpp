@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "landfall/checker.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

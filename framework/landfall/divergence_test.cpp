@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "source_dir.hpp"
+
 namespace landfall {
 namespace {
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "landfall/report_text.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

@@ -10,6 +10,7 @@
 #include <streambuf>
 
 #include "landfall/trace.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <regex>
 
+#include "source_dir.hpp"
+
 namespace landfall {
 namespace {
 

@@ -9,6 +9,7 @@
 #include "facts.hpp"
 #include "landfall/error.hpp"
 #include "report.hpp"
+#include "source_dir.hpp"
 #include "topology.hpp"
 
 namespace landfall {

@@ -8,6 +8,7 @@
 
 #include "landfall/error.hpp"
 #include "report/page.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "landfall/error.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

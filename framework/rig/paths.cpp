@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "landfall/error.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

@@ -10,6 +10,7 @@
 #include "rig/machine.hpp"
 #include "rig/rig.hpp"
 #include "rig/yaml.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

@@ -7,6 +7,7 @@
 #include "rig/fuzz.hpp"
 #include "rig/sim_rig.hpp"
 #include "sim/explore.hpp"
+#include "source_dir.hpp"
 
 namespace landfall {
 namespace {

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <set>
 
+#include "source_dir.hpp"
+
 namespace landfall::sim {
 namespace {
 

@@ -7,6 +7,7 @@
 #include "landfall/in_flight.hpp"
 #include "sim/explore.hpp"
 #include "sim/random_decider.hpp"
+#include "source_dir.hpp"
 
 namespace landfall::sim {
 namespace {
