@@ -27,6 +27,8 @@ constexpr std::string_view kWholePages = ".pages";
 
 Veiled Arena::Block::load(std::uint64_t word) const { return Veiled(words::load(mapping.bytes().data() + word * kWord)); }
 
+bool Arena::Block::writable(std::uint64_t word) const { return !read_only.overlaps({word * kWord, kWord}); }
+
 void Arena::Block::put(std::uint64_t word, std::uint64_t value) {
     shadow[word] = Veiled(value);
     words::store(mapping.bytes().data() + word * kWord, value);
@@ -81,7 +83,7 @@ Content Arena::content(std::span<const std::byte> words) {
 }
 
 Errno Arena::add(const Buffer& buffer) {
-    auto [error, mapping] = Mapping::make({buffer.skew + buffer.size, buffer.huge, buffer.memfd});
+    auto [error, mapping] = Mapping::make({buffer.skew + buffer.size, buffer.huge, buffer.memfd, buffer.scattered});
     if (!error.ok()) return error;
     auto b = std::make_unique<Block>();
     b->name = buffer.name;
@@ -90,8 +92,9 @@ Errno Arena::add(const Buffer& buffer) {
     b->size = buffer.size;
     stamp(b->mapping.bytes(), next_sequences(StampKey::sequences(b->mapping.bytes().size() / kWord)));
     b->shadow = content(b->mapping.bytes());
-    b->read_only = buffer.read_only;
-    if (b->read_only) b->mapping.make_read_only();
+    if (buffer.read_only == buffer.whole()) b->read_only = {0, b->mapping.bytes().size()};
+    else if (buffer.read_only) b->read_only = *buffer.read_only;
+    if (b->read_only.length > 0) b->mapping.make_read_only(b->read_only.offset, b->read_only.length);
     const std::lock_guard lock(mutex_);
     blocks_.push_back(std::move(b));
     return {};
@@ -238,7 +241,7 @@ void Arena::accept(const Marks& marks, const Content& carried, bool fresh) {
         if (b == nullptr) continue;
         const auto word = marks[i].word;
         b->shadow[word] = fresh ? b->load(word) : carried[i];
-        if (!fresh || (i < carried.size() && b->shadow[word] == carried[i]) || b->read_only) continue;
+        if (!fresh || (i < carried.size() && b->shadow[word] == carried[i]) || !b->writable(word)) continue;
         b->put(word, key_.stamp({sequence, i}));
     }
 }
@@ -315,8 +318,8 @@ void Arena::restamp(const std::vector<Segment>& places) {
     for (const auto& s : places) {
         if (!s.place) continue;
         const auto at = words_at(*s.place);
-        if (at.block.read_only) continue;
-        for (auto w = at.first; w < at.first + at.count; ++w) at.block.put(w, key_.stamp({sequence, index++}));
+        for (auto w = at.first; w < at.first + at.count; ++w)
+            if (at.block.writable(w)) at.block.put(w, key_.stamp({sequence, index++}));
     }
 }
 
@@ -330,9 +333,9 @@ void Arena::scrub() {
     const auto sequence = sequence_ + 1;
     std::uint64_t index = 0;
     for (const auto& b : blocks_)
-        for (std::uint64_t w = 0; w < b->words() && !b->read_only; ++w) {
+        for (std::uint64_t w = 0; w < b->words(); ++w) {
             const auto value = b->load(w);
-            if (value != b->shadow[w] && !is_stamp(value)) b->put(w, key_.stamp({sequence, index++}));
+            if (value != b->shadow[w] && !is_stamp(value) && b->writable(w)) b->put(w, key_.stamp({sequence, index++}));
         }
     sequence_ += std::max<std::uint64_t>(1, StampKey::sequences(index));
 }

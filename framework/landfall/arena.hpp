@@ -93,8 +93,9 @@ class Arena {
         std::string name;
         Mapping mapping;
         std::uint64_t skew = 0, size = 0;  ///< the buffer is `size` bytes, `skew` into the mapping
-        bool read_only = false;
+        BufferSlice::Span read_only;  ///< bytes of the mapping
         Content shadow;  ///< of the whole mapping
+        [[nodiscard]] bool writable(std::uint64_t word) const;
         [[nodiscard]] std::uint64_t words() const { return shadow.size(); }
         [[nodiscard]] Veiled load(std::uint64_t word) const;
         /// In memory and as its known content.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace landfall {
 namespace {
@@ -48,6 +49,27 @@ TEST_F(ArenaTest, ABufferOfMoreStampsThanASequenceHasTakesSeveral) {
     EXPECT_EQ(last, (StampKey::Number{before, (5U << 20) - (1U << 22) - 1}));
     ASSERT_TRUE(arena.add({"next", kPageSize}).ok());
     EXPECT_EQ(origin(bytes("next").first(64)), "next");
+}
+
+TEST_F(ArenaTest, OfABufferSomePagesAreReadOnly) {
+    Buffer buffer{"partly", 3 * kPageSize};
+    buffer.read_only = {kPageSize, kPageSize};
+    ASSERT_TRUE(arena.add(buffer).ok());
+    const std::vector before(bytes("partly").begin(), bytes("partly").end());
+    arena.restamp({{BufferSlice{"partly", std::nullopt}, 3 * kPageSize}});
+    for (const std::size_t page : {0U, 1U, 2U})
+        EXPECT_EQ(std::memcmp(bytes("partly").data() + page * kPageSize, before.data() + page * kPageSize, kPageSize) == 0, page == 1);
+    EXPECT_TRUE(arena.sweep().empty());
+    EXPECT_DEATH(bytes("partly")[kPageSize] = std::byte{1}, "");
+}
+
+// Tells as much of it as a kernel shows: nobody but root sees where a page is (Documentation/admin-guide/mm/pagemap.rst).
+TEST_F(ArenaTest, ScatteredMemoryIsAllThere) {
+    Buffer buffer{"strewn", 1U << 20};
+    buffer.scattered = true;
+    ASSERT_TRUE(arena.add(buffer).ok());
+    EXPECT_EQ(origin(bytes("strewn").first(64)), "strewn");
+    EXPECT_TRUE(arena.sweep().empty());
 }
 
 TEST_F(ArenaTest, ScrubbedMemoryHasStampsAgain) {

@@ -64,11 +64,10 @@ void Draft::note(const Step& step) {
             },
             [&](const Map& s) {
                 const auto& b = *std::ranges::find(buffers, s.memory.buffer, &Buffer::name);
-                const auto length = s.memory.span ? s.memory.span->length : b.size;
-                const auto offset = b.skew + (s.memory.span ? s.memory.span->offset : 0);
-                const bool whole = offset % kPageSize == 0 && length % kPageSize == 0;
-                const bool pins = whole && !(b.read_only && s.access.write);
-                mapped(*space(s.ioas), s.iova, length, s.access, pins);
+                const auto span = s.memory.span.value_or(b.whole());
+                const bool whole = (b.skew + span.offset) % kPageSize == 0 && span.length % kPageSize == 0;
+                const bool pins = whole && !(s.access.write && b.forbids_writing(span));
+                mapped(*space(s.ioas), s.iova, span.length, s.access, pins);
             },
             [&](const IoasCopy& s) {
                 mapped(*space(s.destination), s.iova, s.range.length, s.access, space(s.source)->fit);

@@ -103,10 +103,10 @@ class StepGenerator {
     std::string fresh(const char* stem) { return fmt::format("{}{}", stem, ++names_); }
 
     void buffer() {
-        Buffer b{fresh("p"), kPageSize * (1 + below(4)), false, false, false, 0};
+        Buffer b{fresh("p"), kPageSize * (1 + below(4))};
         switch (weighted({12, 2, 1, 1, 1})) {
             case 1: b.memfd = has("map-file"); break;
-            case 2: b.read_only = true; break;
+            case 2: b.read_only = mostly(2) ? b.whole() : BufferSlice::Span{b.size - kPageSize, kPageSize}; break;
             case 3:
                 b.huge = has("huge-buffers");
                 if (b.huge) b.size = kHuge * (1 + below(2));

@@ -94,8 +94,9 @@ std::string print(const Step& step) {
             [](const Buffer& s) {
                 auto out = fmt::format("buffer {} {}", s.name, size_str(s.size));
                 if (s.huge) out += " huge";
+                if (s.scattered) out += " scattered";
                 if (s.memfd) out += " memfd";
-                if (s.read_only) out += " ro";
+                if (s.read_only) out += *s.read_only == s.whole() ? " ro" : " " + print(BufferSlice{"ro", s.read_only});
                 if (s.skew != 0) out += fmt::format(" skew {}", size_str(s.skew));
                 return out;
             },

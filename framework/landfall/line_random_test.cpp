@@ -77,7 +77,14 @@ Require require(Dice& d) {
 }
 
 Buffer buffer(Dice& d) {
-    return {d.name(), 8 + 8 * d.below(1ULL << 27), d.coin(), d.coin(), d.coin(), d.coin() ? 8 * d.below(512) : 0};
+    Buffer out{d.name(), 8 + 8 * d.below(1ULL << 27), d.coin(), d.coin()};
+    out.scattered = !out.huge && d.coin();
+    const auto unit = out.huge ? kHugePage : kPageSize;
+    const auto first = d.below(out.size / unit + 1), last = d.below(out.size / unit + 1);
+    if (d.coin()) out.read_only = out.whole();
+    else if (first < last) out.read_only = {unit * first, unit * (last - first)};
+    if (!out.read_only || *out.read_only == out.whole()) out.skew = d.coin() ? 8 * d.below(512) : 0;
+    return out;
 }
 
 Step step(Dice& d) {

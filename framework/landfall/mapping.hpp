@@ -20,19 +20,21 @@ class Mapping {
     }
     ~Mapping();
 
-    /// Anonymous or memfd memory, zeroed and resident. `huge` asks for hugetlb pages of 2 MiB. An errno if refused.
+    /// Anonymous or memfd memory, zeroed and resident. `huge` asks for hugetlb pages of 2 MiB, `scattered` for pages that are
+    /// no neighbours in memory, as far as it is to be had. An errno if refused.
     struct Request {
         std::size_t length = 0;
-        bool huge = false, memfd = false;
+        bool huge = false, memfd = false, scattered = false;
     };
     [[nodiscard]] static std::pair<Errno, Mapping> make(const Request& request);
 
     [[nodiscard]] std::span<std::byte> bytes() const { return {address_, length_}; }
     [[nodiscard]] int file() const { return file_; }
-    /// Takes the right to write away (PROT_READ).
-    void make_read_only() const;
+    /// Takes the right to write away (PROT_READ) from whole pages.
+    void make_read_only(std::size_t offset, std::size_t length) const;
 
   private:
+    void touch_apart() const;
     void swap(Mapping& o) noexcept {
         std::swap(address_, o.address_);
         std::swap(length_, o.length_);

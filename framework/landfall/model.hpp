@@ -37,8 +37,9 @@ struct Area {
     Access tolerated;  ///< what the page table format cannot forbid (first stage: write-only is readable)
     Backing memory;
     bool writable_pages = true;  ///< pinned for writing: a copy of the mapping may be writable
-    bool unpinnable = false;  ///< pinning fails (pages that are read-only in the process, wanted for writing)
+    BufferSlice::Span unpinnable{};  ///< of the memory, counted as its address: pinning fails (read-only in the process, wanted for writing)
     bool operator==(const Area&) const = default;
+    [[nodiscard]] bool can_be_pinned() const { return !unpinnable.overlaps({memory.address, range.length}); }
     [[nodiscard]] std::uint64_t page_offset() const { return memory.address % kPageSize; }
 };
 

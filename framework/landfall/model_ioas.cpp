@@ -13,9 +13,6 @@ constexpr std::uint64_t kTop = std::numeric_limits<std::uint64_t>::max();
 // Every page table format of x86 reaches this far; how much further the IOMMU reaches is not in the trace.
 // Above it a HWPT's aperture may forbid what the model would allow.
 constexpr std::uint64_t kAlwaysInAperture = 1ULL << 38U;
-// Largest alignment the kernel looks for when it chooses an IOVA (HPAGE_SIZE, io_pagetable.c
-// iopt_alloc_iova).
-constexpr std::uint64_t kHugePage = 2U << 20U;
 
 std::uint64_t total(const std::vector<Area>& pieces) {
     std::uint64_t bytes = 0;
@@ -106,7 +103,7 @@ std::optional<Prediction> IoasModel::misaligned(const std::vector<Area>& pieces)
 // What a page table refuses, piece by piece: iopt_area_fill_domains() pins, then iommu_map() wants whole pages.
 std::optional<Prediction> IoasModel::unfit_for_table(Iova at, const std::vector<Area>& pieces) {
     for (const auto& p : pieces) {
-        if (p.unpinnable)
+        if (!p.can_be_pinned())
             return refuse(EFAULT, fmt::format("'{}' is read-only memory and cannot be pinned for writing",
                                               p.memory.buffer));
         if ((at.value | p.range.length) % kPageSize != 0)
@@ -116,7 +113,8 @@ std::optional<Prediction> IoasModel::unfit_for_table(Iova at, const std::vector<
     return std::nullopt;
 }
 
-// The kernel aligns as the memory is, but to no more than the length, rounded up, and a huge page; and keeps the offset in a page.
+// The kernel aligns as the memory is, but to no more than the length, rounded up, and a huge page (io_pagetable.c iopt_alloc_iova);
+// and keeps the offset in a page.
 bool IoasModel::has_surely_room(const std::vector<Area>& pieces) const {
     const auto length = total(pieces);
     if (pieces.front().page_offset() != 0 || length > kHugePage) return has_room(length + kHugePage, kHugePage);
@@ -231,7 +229,7 @@ Prediction IoasModel::add_domain() const {
         std::ranges::any_of(areas_, [&](const auto& entry) { return far(entry.second.range); }))
         out.allowed.push_back({rules_->conflict});
     for (const auto& [start, a] : areas_)
-        if (a.unpinnable)
+        if (!a.can_be_pinned())
             return refuse(EFAULT, fmt::format("'{}', mapped writable, is read-only memory", a.memory.buffer));
     return out;
 }

@@ -98,14 +98,14 @@ Access KernelModel::tolerated(Access access) const {
 
 std::vector<Area> KernelModel::memory_of(const Map& step) const {
     const auto& b = now_.buffers->at(step.memory.buffer);
-    const auto span = step.memory.span.value_or(BufferSlice::Span{0, b.size});
+    const auto span = step.memory.span.value_or(b.whole());
     Area a;
     a.range = {Iova{}, span.length};
     a.access = step.access;
     a.tolerated = tolerated(step.access);
     a.memory = {b.name, b.skew + span.offset, b.skew};
     a.writable_pages = step.access.write;
-    a.unpinnable = b.read_only && step.access.write && !step.file;
+    if (b.read_only && step.access.write && !step.file) a.unpinnable = {b.skew + b.read_only->offset, b.read_only->length};
     return {a};
 }
 

@@ -29,7 +29,7 @@ class Author {
     Step step() {
         if (ioases_.empty() || below(20) == 0) return Ioas{declare(ioases_, "i"), below(4) == 0};
         if (buffers_.empty() || below(20) == 0)
-            return Buffer{declare(buffers_, "p"), 4 * kPageSize, false, true, below(4) == 0, 512 * below(2)};
+            return buffer();
         switch (below(12)) {
             case 0: {
                 const auto ioas = one_of(ioases_);
@@ -66,6 +66,15 @@ class Author {
         return names.emplace_back(prefix + std::to_string(names.size()));
     }
     std::string device() { return std::string(1, "abc"[below(3)]); }
+    Buffer buffer() {
+        Buffer out{declare(buffers_, "p"), 4 * kPageSize, false, true};
+        switch (below(4)) {
+            case 0: out.read_only = out.whole(); break;
+            case 1: out.read_only = {below(4) * kPageSize, kPageSize}; break;
+            default: out.skew = 512 * below(2);
+        }
+        return out;
+    }
     std::string domain() { return one_of(hwpts_.empty() || below(2) == 0 ? ioases_ : hwpts_); }
     Access access() { return below(3) == 0 ? Access{true, false} : Access{true, true}; }
     Iova place() {

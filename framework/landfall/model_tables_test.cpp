@@ -82,6 +82,10 @@ constexpr Row kObjects[] = {
     {"AllocationPins", "drivers/iommu/iommufd/hw_pagetable.c:211, io_pagetable.c:1222-1298",
      "buffer q 4K ro\nioas one\nmap one 0x200000 q rw\nhwpt h one a => EFAULT\nattach a one => EFAULT # a:-\n"
      "unmap one 0x200000+4K\nhwpt h one a"},
+    {"OnlyWhatIsMappedIsPinned", "drivers/iommu/iommufd/pages.c pfn_reader_user_pin()",
+     "buffer q 12K ro[0x1000+4K]\nioas one\nmap one 0x200000 q rw\nattach a one => EFAULT # a:-\nioas two\nattach a two\n"
+     "ioas-copy two 0x300000 one 0x202000+4K rw\nioas-copy two 0x400000 one 0x200000+8K rw => EFAULT\n"
+     "map two 0x400000 q[0x0+4K] rw\nmap two 0x500000 q[0x0+8K] rw => EFAULT\nmap two 0x500000 q r"},
     {"AllocationNeedsWholePages", "drivers/iommu/iommufd/io_pagetable.c:1222-1298",
      "buffer p 4K\nioas one\nmap one 0x200100 p[0x0+512] rw\nhwpt h one a => EADDRINUSE"},
     {"TheApertureMayBeTooSmall", "drivers/iommu/iommufd/io_pagetable.c:1222-1298",

@@ -283,7 +283,7 @@ Outcome Runner::make_ioas(const Ioas& step) {
     if (!made.ok()) return failed(made.error);
     remember(step.name, Space{made.value, false});
     if (step.bare) return ok();
-    const Buffer beacon{std::string(kBeaconPrefix) + step.name, kBeaconBytes, false, false, false, 0};
+    const Buffer beacon{std::string(kBeaconPrefix) + step.name, kBeaconBytes};
     if (const auto e = arena_.add(beacon); !e.ok()) return Broken{"no memory for a beacon: " + e.str()};
     const auto memory = arena_.staging();
     const auto at = kBeacon + kBeaconBytes;

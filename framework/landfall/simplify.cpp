@@ -18,13 +18,21 @@ void offer(Steps& out, const S& step, Change change) {
     if (!(copy == step)) out.emplace_back(std::move(copy));
 }
 
+void resize(Buffer& b, std::uint64_t size) {
+    const bool all = b.read_only == b.whole();
+    b.size = size;
+    if (all) b.read_only = b.whole();
+    else if (b.read_only && b.read_only->offset + b.read_only->length > size) b.read_only.reset();
+}
+
 Steps simpler(const Buffer& s) {
     Steps out;
-    offer(out, s, [](Buffer& b) { b.size = kPageSize; });
-    if (s.size > 2 * kPageSize) offer(out, s, [](Buffer& b) { b.size = align_up(b.size / 2, kPageSize); });
+    offer(out, s, [](Buffer& b) { resize(b, kPageSize); });
+    if (s.size > 2 * kPageSize) offer(out, s, [](Buffer& b) { resize(b, align_up(b.size / 2, kPageSize)); });
     offer(out, s, [](Buffer& b) { b.huge = false; });
+    offer(out, s, [](Buffer& b) { b.scattered = false; });
     offer(out, s, [](Buffer& b) { b.memfd = false; });
-    offer(out, s, [](Buffer& b) { b.read_only = false; });
+    offer(out, s, [](Buffer& b) { b.read_only.reset(); });
     offer(out, s, [](Buffer& b) { b.skew = 0; });
     return out;
 }

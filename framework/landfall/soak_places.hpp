@@ -19,7 +19,9 @@ inline Line line_of(Step step) {
 }
 
 inline Line page_buffer(std::string name, std::uint64_t size, bool read_only = false) {
-    return line_of(Buffer{std::move(name), size, false, false, read_only, 0});
+    Buffer out{std::move(name), size};
+    if (read_only) out.read_only = out.whole();
+    return line_of(std::move(out));
 }
 
 inline Line map_whole(std::string space, std::optional<Iova> at, std::string buffer) {

@@ -17,15 +17,19 @@ struct Require {
     bool operator==(const Require&) const = default;
 };
 
-/// `buffer NAME SIZE [huge] [memfd] [ro] [skew N]`: memory of the lab, filled with a pattern all its own.
+/// `buffer NAME SIZE [huge | scattered] [memfd] [ro | ro[OFFSET+LENGTH]] [skew N]`: memory of the lab, filled with a pattern all its own.
 struct Buffer {
     std::string name;
     std::uint64_t size = 0;  ///< bytes
     bool huge = false;       ///< one hugetlb allocation, 2 MiB aligned
     bool memfd = false;      ///< backed by a file, so that map-file can name it
-    bool read_only = false;  ///< PROT_READ only: mapping it writable must fail
+    std::optional<BufferSlice::Span> read_only{};  ///< whole pages of it, PROT_READ only: mapping them writable must fail
     std::uint64_t skew = 0;  ///< bytes the start lies past a page boundary
+    bool scattered = false;  ///< neighbouring pages are none in memory
     bool operator==(const Buffer&) const = default;
+    [[nodiscard]] BufferSlice::Span whole() const { return {0, size}; }
+    /// Mapping these bytes for writing fails.
+    [[nodiscard]] bool forbids_writing(const BufferSlice::Span& bytes) const { return read_only && read_only->overlaps(bytes); }
 };
 
 /// `ioas NAME [bare]`: a new IOAS; `bare` leaves the staging window out.

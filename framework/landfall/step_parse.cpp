@@ -37,6 +37,16 @@ Step parse_require(Cursor& in) {
     return s;
 }
 
+/// `ro`, or of a buffer some pages: `ro[OFFSET+LENGTH]`.
+BufferSlice::Span read_only(Cursor& in, const Buffer& buffer) {
+    const auto span = in.slice().span.value_or(buffer.whole());
+    const auto unit = buffer.huge ? kHugePage : kPageSize;
+    if (span == buffer.whole()) return span;
+    if (span.offset % unit != 0 || span.length % unit != 0 || span.offset + span.length > buffer.size || buffer.skew != 0)
+        in.fail("ro, or ro[OFFSET+LENGTH] with whole pages of the buffer, which has no skew");
+    return span;
+}
+
 Step parse_buffer(Cursor& in) {
     Buffer s;
     s.name = in.name("a buffer name");
@@ -44,18 +54,21 @@ Step parse_buffer(Cursor& in) {
     if (s.size == 0 || s.size > (1ULL << 30) || s.size % 8 != 0)
         in.fail("a size of 8 bytes to 1G, a multiple of 8");
     while (!in.at_clause_end()) {
-        if (in.accept("huge")) {
+        if (!s.scattered && in.accept("huge")) {
             s.huge = true;
+        } else if (!s.huge && in.accept("scattered")) {
+            s.scattered = true;
         } else if (in.accept("memfd")) {
             s.memfd = true;
-        } else if (in.accept("ro")) {
-            s.read_only = true;
+        } else if (in.peek() == "ro" || in.peek().starts_with("ro[")) {
+            s.read_only = read_only(in, s);
         } else if (in.accept("skew")) {
             s.skew = in.size("bytes past a page boundary");
             if (s.skew == 0 || s.skew >= kPageSize || s.skew % 8 != 0)
                 in.fail("a skew of 8 to 4088 bytes, a multiple of 8");
+            if (s.read_only && *s.read_only != s.whole()) in.fail("no skew: only pages are ro");
         } else {
-            in.fail_here("huge, memfd, ro, skew N or the end of the line");
+            in.fail_here("one of huge and scattered, memfd, ro, ro[OFFSET+LENGTH], skew N or the end of the line");
         }
     }
     return s;

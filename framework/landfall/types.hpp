@@ -79,6 +79,7 @@ struct BufferSlice {
     struct Span {
         std::uint64_t offset = 0, length = 0;
         auto operator<=>(const Span&) const = default;
+        [[nodiscard]] bool overlaps(const Span& o) const { return offset < o.offset + o.length && o.offset < offset + length; }
     };
     std::string buffer;
     std::optional<Span> span;
@@ -102,6 +103,7 @@ struct GuestRange {
 };
 
 inline constexpr std::uint64_t kPageSize = 4096;
+inline constexpr std::uint64_t kHugePage = 2U << 20U;
 
 [[nodiscard]] constexpr std::uint64_t align_down(std::uint64_t v, std::uint64_t a) { return v - v % a; }
 [[nodiscard]] constexpr std::uint64_t align_up(std::uint64_t v, std::uint64_t a) {

@@ -338,8 +338,8 @@ TEST(Console, TheTailIsItsLastLines) {
 }
 
 TEST(ImpliedTime, GrowsWithWhatAStepMustDo) {
-    EXPECT_GE(implied_time(Buffer{"p", 256U << 20U, false, false, false, 0}), std::chrono::seconds(20));
-    EXPECT_EQ(implied_time(Buffer{"p", 4096, false, false, false, 0}), milliseconds(0));
+    EXPECT_GE(implied_time(Buffer{"p", 256U << 20U}), std::chrono::seconds(20));
+    EXPECT_EQ(implied_time(Buffer{"p", 4096}), milliseconds(0));
     const auto of = [](const char* text) { return implied_time(*parse_line(text, "<test>", 1).step()); };
     EXPECT_EQ(of("sleep 3s"), std::chrono::seconds(3));
     EXPECT_EQ(of("attach a one"), milliseconds(0));

@@ -19,8 +19,9 @@ void bind_objects(py::module_& m) {
         .def_readonly("size", &Buffer::size)
         .def_readonly("huge", &Buffer::huge)
         .def_readonly("memfd", &Buffer::memfd)
-        .def_readonly("read_only", &Buffer::read_only)
-        .def_readonly("skew", &Buffer::skew);
+        .def_readonly("read_only", &Buffer::read_only, "None, or the bytes of it that the process may only read.")
+        .def_readonly("skew", &Buffer::skew)
+        .def_readonly("scattered", &Buffer::scattered);
     grammar<Ioas>(m, "Ioas", "A new I/O address space.")
         .def_readonly("name", &Ioas::name)
         .def_readonly("bare", &Ioas::bare);

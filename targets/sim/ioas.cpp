@@ -13,7 +13,10 @@ Answer failed(int error) { return Answer{{error}, std::nullopt, {}}; }
 std::uint64_t page_offset(const Piece& piece) { return piece.memory.address % kPageSize; }
 
 // Pinning for writing what the process itself may only read.
-bool unpinnable(const Piece& piece) { return piece.memory.block->read_only && piece.writable_pages; }
+bool unpinnable(const Piece& piece) {
+    const auto& block = *piece.memory.block;
+    return piece.writable_pages && !piece.file && block.read_only && block.read_only->overlaps({piece.memory.address - block.skew, piece.length});
+}
 
 }  // namespace
 

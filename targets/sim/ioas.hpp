@@ -16,6 +16,7 @@ struct Piece {
     std::uint64_t length = 0;
     Access access;
     bool writable_pages = true;  ///< pinned for writing: a copy of the mapping may be writable
+    bool file = false;           ///< pinned by its file, whatever the process may do with it
 };
 
 struct Area {

@@ -25,6 +25,11 @@ const Call kCases[]{
     {"buffer r 4K ro\nattach a one\n", "map one 0x200000 r rw", "EFAULT"},
     {"buffer r 4K ro\nattach a one\n", "map one 0x200000 r r", "ok"},
     {"buffer r 4K ro\nmap one 0x200000 r rw\n", "attach a one", "EFAULT"},
+    {"buffer r 4K ro memfd\nattach a one\n", "map-file one 0x200000 r rw", "ok"},  // its file is pinned
+    {"buffer r 12K ro[0x1000+4K]\nattach a one\n", "map one 0x200000 r[0x0+8K] rw", "EFAULT"},
+    {"buffer r 12K ro[0x1000+4K]\nattach a one\n", "map one 0x200000 r[0x2000+4K] rw", "ok"},
+    {"buffer r 12K ro[0x1000+4K]\nmap two 0x200000 r rw\nattach a one\n", "ioas-copy one 0x200000 two 0x200000+4K rw", "ok"},
+    {"buffer r 12K ro[0x1000+4K]\nmap two 0x200000 r rw\nattach a one\n", "ioas-copy one 0x200000 two 0x200000+8K rw", "EFAULT"},
     {"allow one 0x40000000+16K\n", "map one auto p rw", "ok 0x40000000"},
     {"allow one 0x40000000+16K\nmap one auto p rw\n", "map one auto q rw", "ENOSPC"},
     {"", "allow one 0x40000000+8K 0x40001000+8K", "EINVAL"},

@@ -14,7 +14,7 @@ namespace landfall::sim {
 struct Block {
     std::string name;
     std::uint64_t size = 0, skew = 0;  ///< bytes; the buffer begins `skew` into the first page
-    bool read_only = false;
+    std::optional<BufferSlice::Span> read_only{};  ///< bytes of the buffer
     Frame first = 0;
     [[nodiscard]] std::uint64_t pages() const { return align_up(skew + size, kPageSize) / kPageSize; }
 };

@@ -234,8 +234,8 @@ Task<Outcome> Play::make_ioas(const landfall::Ioas& step) {
     if (step.bare) co_return Answer{};
     auto& memory = machine_.memory();
     const auto& beacon =
-        memory.add({std::string(kBeaconPrefix) + step.name, kPageSize, false, false, false, 0});
-    const auto& rest = memory.add({"", kStaging.length - kPageSize, false, false, false, 0});
+        memory.add({std::string(kBeaconPrefix) + step.name, kPageSize});
+    const auto& rest = memory.add({"", kStaging.length - kPageSize});
     for (const auto* block : {&beacon, &rest}) {
         const auto at = block == &beacon ? kStaging.start : kStaging.start + kPageSize;
         std::vector<Piece> pieces{{{block, 0}, block->size, {true, true}, true}};
@@ -256,7 +256,7 @@ Task<Outcome> Play::map(const Map& step) {
     const auto* block = machine_.memory().find(step.memory.buffer);
     const auto span = step.memory.span.value_or(BufferSlice::Span{0, block->size});
     const auto offset = step.file && config_.faults.has(Fault::map_file_from_start) ? 0 : span.offset;
-    std::vector<Piece> pieces{{{block, block->skew + offset}, span.length, step.access, step.access.write}};
+    std::vector<Piece> pieces{{{block, block->skew + offset}, span.length, step.access, step.access.write, step.file}};
     co_return co_await ioas(step.ioas).map(step.iova, std::move(pieces));
 }
 
