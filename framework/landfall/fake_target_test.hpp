@@ -17,6 +17,7 @@ class FakeTarget final : public Target, private Iommu {
   public:
     bool blocked = false;       ///< every DMA faults
     bool engine_dies = false;   ///< every copy times out
+    ObjectId names_table{};     ///< what an attach answers
     bool reads_zeros = false;   ///< what a blocked source gives; else nothing is written
     std::uint32_t granule = 1;  ///< the engine knows it once it was reset
     bool forbidden = false;     ///< the engine must not be reset
@@ -143,10 +144,10 @@ class FakeTarget final : public Target, private Iommu {
     Result<std::vector<IovaRange>> ranges(ObjectId) override { return {{}, {{Iova{0}, 4096}}}; }
     Errno allow(ObjectId, std::span<const IovaRange>) override { return {}; }
     Errno huge_pages(ObjectId, bool) override { return {}; }
-    Errno attach(DeviceId, ObjectId domain) override {
+    Result<ObjectId> attach(DeviceId, ObjectId domain) override {
         const std::lock_guard lock(mutex_);
         domain_ = domain;
-        return {};
+        return {{}, names_table};
     }
     Errno detach(DeviceId) override {
         const std::lock_guard lock(mutex_);

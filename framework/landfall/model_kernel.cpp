@@ -318,6 +318,11 @@ std::string KernelModel::objection(const Step& step, const Answer& answer) const
                 return chosen(s.ioas, memory_of(s));
             },
             [&](const IoasCopy& s) { return s.iova ? std::string() : chosen(s.destination, memory_of(s)); },
+            [&](const Attach& s) {
+                if (!answer.value) return std::string();
+                return fmt::format("the answer names object {}, which is not the page table that the device got with '{}'",
+                                   *answer.value, s.domain);
+            },
             [](const auto&) { return std::string(); },
         },
         step);

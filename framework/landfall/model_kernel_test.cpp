@@ -105,6 +105,8 @@ TEST_F(ModelTest, TheKernelsChoiceOfAnIovaIsBound) {
         "allow one 0x10000000+1M");
     EXPECT_EQ(object("map one auto p rw => ok 0x10000000"), "");
     EXPECT_THAT(object("map one auto p rw => ok 0x3000"), HasSubstr("outside the ranges"));
+    EXPECT_THAT(object("attach a one => ok 0x7"), HasSubstr("object 7, which is not the page table"));
+    EXPECT_EQ(object("attach a one => ok"), "");
     run("allow one");
     EXPECT_THAT(object("map one auto p rw => ok 0x200000"), HasSubstr("overlaps the mapping"));
     EXPECT_THAT(object("map one auto p rw => ok 0xfee01000"), HasSubstr("reserved"));

@@ -208,11 +208,11 @@ void Runner::remember(const std::string& name, const Space& space) {
     objects_.emplace(name, space);
 }
 
-ObjectId Runner::object(const std::string& name) {
+Runner::Space Runner::space(const std::string& name) {
     const std::lock_guard lock(objects_mutex_);
     const auto it = objects_.find(name);
     if (it == objects_.end()) throw Missing{name};
-    return it->second.id;
+    return it->second;
 }
 
 Outcome Runner::carry_out(const Step& step, Interval& when) {
@@ -229,7 +229,7 @@ Outcome Runner::carry_out(const Step& step, Interval& when) {
                 return r.ok() && !s.iova ? Answer{{}, r.value.value, {}} : answer(r);
             },
             [&](const Unmap& s) -> Outcome { return answer(iommu.unmap(object(s.ioas), s.range)); },
-            [&](const Attach& s) -> Outcome { return failed(iommu.attach(device(s.device).id, object(s.domain))); },
+            [&](const Attach& s) { return attach(s); },
             [&](const Detach& s) -> Outcome { return failed(iommu.detach(device(s.device).id)); },
             [&](const Destroy& s) { return destroy(s); },
             [&](const DeviceControl& s) { return control(s); },
@@ -308,6 +308,14 @@ Outcome Runner::map(const Map& step) {
 }
 
 // A destroyed name stays known: using its id again is a question worth asking the kernel (ENOENT).
+// The answer names the page table: the one that was asked for, or one that the kernel made of an IOAS. Told is what is neither.
+Outcome Runner::attach(const Attach& step) {
+    const auto to = space(step.domain);
+    const auto r = target_.iommu().attach(device(step.device).id, to.id);
+    const bool right = r.value == ObjectId{} || (r.value == to.id) == to.hwpt;
+    return r.ok() && !right ? Answer{{}, r.value.value, {}} : failed(r.error);
+}
+
 Outcome Runner::destroy(const Destroy& step) { return failed(target_.iommu().destroy(object(step.object))); }
 
 Outcome Runner::control(const DeviceControl& step) {

@@ -65,6 +65,7 @@ class Runner {
     [[nodiscard]] Outcome require(const Require& step);
     [[nodiscard]] Outcome make_ioas(const Ioas& step);
     [[nodiscard]] Outcome make_hwpt(const Hwpt& step);
+    [[nodiscard]] Outcome attach(const Attach& step);
     [[nodiscard]] Outcome map(const Map& step);
     [[nodiscard]] Outcome destroy(const Destroy& step);
     [[nodiscard]] Outcome control(const DeviceControl& step);
@@ -76,7 +77,8 @@ class Runner {
     [[nodiscard]] Outcome witness();
 
     [[nodiscard]] Known& device(const std::string& name);
-    [[nodiscard]] ObjectId object(const std::string& name);
+    [[nodiscard]] Space space(const std::string& name);
+    [[nodiscard]] ObjectId object(const std::string& name) { return space(name).id; }
     void remember(const std::string& name, const Space& space);
     void emit(Line line);
     void emit_events();

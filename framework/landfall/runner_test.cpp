@@ -98,6 +98,15 @@ TEST_F(RunnerTest, DeviceThatStaysSilentIsATimeout) {
 TEST_F(RunnerTest, StartAndWaitAreOneDma) {
     EXPECT_EQ(run(with("start a write 0x200000+64\nwait a")), "done lands p1[0x0+64]");
 }
+// iommufd numbers address spaces and page tables together: the fake's first is 1.
+TEST_F(RunnerTest, AnAttachTellsWhatItWasAnsweredWhereThatIsNotItsPageTable) {
+    const auto answered = [this](std::uint32_t number, const char* text) {
+        target_.names_table = {number};
+        return run(text);
+    };
+    EXPECT_EQ(answered(77, "ioas one\nattach a one"), "ok") << "of an address space it may be any";
+    EXPECT_EQ(answered(2, "ioas two\nattach a two"), "ok 0x2") << "but the address space is none";
+}
 TEST_F(RunnerTest, ViewNamesTheAddressSpace) {
     EXPECT_EQ(run(with("ioas two\nview b")), "sees one");
     EXPECT_EQ(run("ioas three\nattach a three\nview b"), "sees three");

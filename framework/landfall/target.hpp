@@ -65,8 +65,9 @@ class Iommu {
     [[nodiscard]] virtual Result<std::vector<IovaRange>> ranges(ObjectId ioas) = 0;
     [[nodiscard]] virtual Errno allow(ObjectId ioas, std::span<const IovaRange>) = 0;
     [[nodiscard]] virtual Errno huge_pages(ObjectId ioas, bool on) = 0;
-    /// Attaches, or replaces if the device is attached: one call in iommufd.
-    [[nodiscard]] virtual Errno attach(DeviceId, ObjectId domain) = 0;
+    /// Attaches, or replaces if the device is attached: one call in iommufd. Returns the page table that the device is on now,
+    /// 0 from an interface that does not tell.
+    [[nodiscard]] virtual Result<ObjectId> attach(DeviceId, ObjectId domain) = 0;
     [[nodiscard]] virtual Errno detach(DeviceId) = 0;
 };
 

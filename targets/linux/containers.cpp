@@ -78,7 +78,7 @@ class Containers final : public LinuxIommu {
     Errno open(DeviceId) override;
     Errno close(DeviceId) override;
     Errno reset(DeviceId) override;
-    Errno attach(DeviceId, ObjectId domain) override;
+    Result<ObjectId> attach(DeviceId, ObjectId domain) override;
     Errno detach(DeviceId) override;
     Result<ObjectId> ioas_alloc() override;
     Errno destroy(ObjectId) override;
@@ -193,19 +193,19 @@ Errno Containers::leave(Group& g) {
 }
 
 // For a group that is in a container the kernel has no second one; a further member is in it already, by the group.
-Errno Containers::attach(DeviceId id, ObjectId domain) {
+Result<ObjectId> Containers::attach(DeviceId id, ObjectId domain) {
     const std::lock_guard lock(moves_);
     auto& d = at(id);
-    if (!d.open) return {EBADF};
+    if (!d.open) return {{EBADF}, {}};
     auto* to = find(domain);
-    if (to == nullptr) return {ENOENT};
+    if (to == nullptr) return {{ENOENT}, {}};
     auto& g = d.group;
     if (g.container != to) {
-        if (const auto e = to->admit(g.file); !e.ok()) return e;
+        if (const auto e = to->admit(g.file); !e.ok()) return {e, {}};
         g.container = to;
         if (const auto e = give_out(g); !e.ok()) {
             (void)leave(g);
-            return e;
+            return {e, {}};
         }
     }
     d.attached = true;

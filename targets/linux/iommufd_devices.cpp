@@ -66,7 +66,7 @@ class IommufdDevices final : public LinuxIommu {
         const std::unique_lock alone(at(id).gate);
         return reset(at(id));
     }
-    Errno attach(DeviceId id, ObjectId domain) override {
+    Result<ObjectId> attach(DeviceId id, ObjectId domain) override {
         const std::shared_lock open(at(id).gate);
         return at(id).vfio.attach(domain.value);
     }

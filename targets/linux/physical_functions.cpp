@@ -38,7 +38,7 @@ void PhysicalFunctions::bring_up(Physical& p, unsigned count, const EngineEntry&
     if (error.ok()) error = ioas.error;
     const auto bytes = memory.bytes();
     if (error.ok()) error = iommufd.map(ioas.value, kPlace, {bytes.data(), bytes.size()}, {true, true}).error;
-    if (error.ok()) error = p.vfio.attach(ioas.value.value);
+    if (error.ok()) error = p.vfio.attach(ioas.value.value).error;
     if (!error.ok())
         throw LabError(fmt::format("cannot attach the physical function {}: {}", p.bdf.str(), error.str()));
     p.driver = kind.make_physical({Registers(p.vfio.bar0()), [&p] { return p.vfio.reset(); }, p.bdf.str()}, count,

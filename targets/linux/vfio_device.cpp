@@ -130,11 +130,12 @@ Errno VfioDevice::reset() {
     return enable_dma();
 }
 
-Errno VfioDevice::attach(std::uint32_t object) {
+Result<ObjectId> VfioDevice::attach(std::uint32_t object) {
     vfio_device_attach_iommufd_pt attach{};
     attach.argsz = sizeof attach;
     attach.pt_id = object;
-    return call(fd_.get(), VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+    const auto e = call(fd_.get(), VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+    return {e, {attach.pt_id}};
 }
 
 Errno VfioDevice::detach() {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "landfall/mapping.hpp"
+#include "landfall/target.hpp"
 #include "landfall/types.hpp"
 #include "os/fd.hpp"
 
@@ -27,7 +28,7 @@ class VfioDevice {
     [[nodiscard]] Errno trust_virtual_functions();
     /// VFIO_DEVICE_RESET; afterwards memory decoding and bus mastering are on again.
     [[nodiscard]] Errno reset();
-    [[nodiscard]] Errno attach(std::uint32_t object);
+    [[nodiscard]] Result<ObjectId> attach(std::uint32_t object);
     [[nodiscard]] Errno detach();
 
     [[nodiscard]] std::uint32_t id() const { return id_; }  ///< in the iommufd
