@@ -171,6 +171,12 @@ std::string IoasModel::object_to_iova(Iova iova, const std::vector<Area>& pieces
 
 std::string IoasModel::object_to_ranges(const std::vector<IovaRange>& ranges) const {
     if (ranges.empty()) return "no range at all";
+    // What a device reserves is told by the same kernel, and may be as wrong.
+    const auto cut = [](const IovaRange& r) {
+        return r.start.value % kPageSize != 0 || (r.last().value < kTop - kPageSize && (r.last().value + 1) % kPageSize != 0);
+    };
+    if (const auto it = std::ranges::find_if(ranges, cut); it != ranges.end())
+        return fmt::format("{} is not whole pages", print(*it));
     std::vector<IovaRange> taken;
     for (const auto& [device, reserved] : reserved_)
         taken.insert(taken.end(), reserved.begin(), reserved.end());

@@ -107,6 +107,7 @@ TEST_F(ModelTest, TheKernelsChoiceOfAnIovaIsBound) {
     EXPECT_THAT(object("map one auto p rw => ok 0x3000"), HasSubstr("outside the ranges"));
     EXPECT_THAT(object("attach a one => ok 0x7"), HasSubstr("object 7, which is not the page table"));
     EXPECT_EQ(object("attach a one => ok"), "");
+    EXPECT_THAT(object("ranges one => ok 0x0+0xfee00000 0xfeefffff+4097"), HasSubstr("is not whole pages"));
     run("allow one");
     EXPECT_THAT(object("map one auto p rw => ok 0x200000"), HasSubstr("overlaps the mapping"));
     EXPECT_THAT(object("map one auto p rw => ok 0xfee01000"), HasSubstr("reserved"));
