@@ -291,7 +291,7 @@ TEST(Rigs, AnUnknownNameListsTheKnown) {
         FAIL();
     } catch (const TextError& e) {
         EXPECT_THAT(e.what(),
-                    HasSubstr("found 'edu-pear', expected a rig file, or one of: edu-bridge-vtd, "));
+                    HasSubstr("found 'edu-pear', expected a rig file, or one of: edu-bridge-mixed-vtd, "));
     }
 }
 
