@@ -170,6 +170,7 @@ constexpr Mistake kMistakes[] = {
     {"buffer p1 8K ro[0x1000+8K]", 14, "ro[0x1000+8K]", "whole pages of the buffer"},
     {"buffer p1 8K ro[0x800+4K]", 14, "ro[0x800+4K]", "whole pages of the buffer"},
     {"buffer p1 4M huge ro[0x1000+4K]", 19, "ro[0x1000+4K]", "whole pages of the buffer"},
+    {"buffer p1 4M ro[0x1000+4K] huge", 28, "huge", "whole pages of the buffer"},
     {"buffer p1 8K ro[4K]", 14, "ro[4K]", "p1[0x800+2K]"},
     {"buffer p1 8K ro[0x1000+4K] skew 8", 33, "8", "no skew"},
     {"buffer p1 8K skew 8 ro[0x1000+4K]", 21, "ro[0x1000+4K]", "no skew"},

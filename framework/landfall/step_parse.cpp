@@ -37,14 +37,11 @@ Step parse_require(Cursor& in) {
     return s;
 }
 
-/// `ro`, or of a buffer some pages: `ro[OFFSET+LENGTH]`.
-BufferSlice::Span read_only(Cursor& in, const Buffer& buffer) {
-    const auto span = in.slice().span.value_or(buffer.whole());
-    const auto unit = buffer.huge ? kHugePage : kPageSize;
-    if (span == buffer.whole()) return span;
-    if (span.offset % unit != 0 || span.length % unit != 0 || span.offset + span.length > buffer.size || buffer.skew != 0)
-        in.fail("ro, or ro[OFFSET+LENGTH] with whole pages of the buffer, which has no skew");
-    return span;
+/// Of a buffer all is read-only, or pages of it that can be so by themselves.
+bool can_be_read_only(const Buffer& b, const BufferSlice::Span& pages) {
+    const auto unit = b.huge ? kHugePage : kPageSize;
+    const bool whole = pages.offset % unit == 0 && pages.length % unit == 0 && b.skew == 0;
+    return pages == b.whole() || (whole && pages.offset + pages.length <= b.size);
 }
 
 Step parse_buffer(Cursor& in) {
@@ -61,16 +58,17 @@ Step parse_buffer(Cursor& in) {
         } else if (in.accept("memfd")) {
             s.memfd = true;
         } else if (in.peek() == "ro" || in.peek().starts_with("ro[")) {
-            s.read_only = read_only(in, s);
+            s.read_only = in.slice().span.value_or(s.whole());
         } else if (in.accept("skew")) {
             s.skew = in.size("bytes past a page boundary");
             if (s.skew == 0 || s.skew >= kPageSize || s.skew % 8 != 0)
                 in.fail("a skew of 8 to 4088 bytes, a multiple of 8");
-            if (s.read_only && *s.read_only != s.whole()) in.fail("no skew: only pages are ro");
         } else {
             in.fail_here("one of huge and scattered, memfd, ro, ro[OFFSET+LENGTH], skew N or the end of the line");
         }
     }
+    if (s.read_only && !can_be_read_only(s, *s.read_only))
+        in.fail("ro, or ro[OFFSET+LENGTH] with whole pages of the buffer, which then has no skew");
     return s;
 }
 
