@@ -23,7 +23,6 @@ class StepGenerator {
     using Domain = Draft::Domain;
     using Verb = DmaRequest::Verb;
 
-    static constexpr std::uint64_t kHuge = 2U << 20;
     static constexpr std::uint64_t kLongestDma = 4096;  // what every engine can do
     // Both sides of the ends of page tables, of the interrupt window and of the first 4 GiB. What lies below
     // 0x210000 is also where the simulated machine has its memory, so that an address nobody translated hits
@@ -109,7 +108,7 @@ class StepGenerator {
             case 2: b.read_only = mostly(2) ? b.whole() : BufferSlice::Span{b.size - kPageSize, kPageSize}; break;
             case 3:
                 b.huge = has("huge-buffers");
-                if (b.huge) b.size = kHuge * (1 + below(2));
+                if (b.huge) b.size = kHugePage * (1 + below(2));
                 break;
             case 4: b.skew = 64 * (1 + below(63)); break;
             default: break;
@@ -195,7 +194,7 @@ class StepGenerator {
     void map(Space& space) {
         const auto& b = one_of(draft_.buffers);
         Map step{space.name, place(), slice(b), access(), b.memfd && rarely(2)};
-        if (b.huge && step.iova && mostly(3)) step.iova = Iova{align_down(step.iova->value, kHuge)};
+        if (b.huge && step.iova && mostly(3)) step.iova = Iova{align_down(step.iova->value, kHugePage)};
         if (b.read_only && mostly(4)) step.access = {true, false};
         draft_.add(std::move(step));
     }
