@@ -56,30 +56,42 @@ std::vector<std::string> group_problems(const RigFile& file, const Facts& facts)
     return out;
 }
 
-// The devices of a rig against its IOMMU, one after the other.
+// The devices of a rig against its IOMMU: side by side, since some take their time for a DMA, and those of a group in one IOAS,
+// where they have to be.
 class Probe {
   public:
-    Probe(Session& session, const Facts& facts) : session_(session), facts_(facts) {}
+    Probe(Session& session, IovaRange staging, std::vector<DeviceFact> devices)
+        : session_(session), staging_(staging), devices_(std::move(devices)) {}
 
-    /// Empty if the DMA of `device` is translated or blocked.
-    [[nodiscard]] std::string problem(const DeviceFact& device) {
-        const std::string ioas = "check-" + device.name;
-        if (auto refused = control("ioas " + ioas); !refused.empty()) return refused;
-        if (auto refused = control(fmt::format("attach {} {}", device.name, ioas)); !refused.empty())
-            return refused;
-        const bool stopped = sees_beacon(device, ioas) || blocked(device);
-        if (auto refused = control("detach " + device.name); !refused.empty()) return refused;
-        if (stopped) return {};
-        return fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", device.name,
-                           device.bdf.str());
+    /// Of each device the DMA is translated or blocked. What is wrong, a text for each that is not in order.
+    [[nodiscard]] std::vector<std::string> problems() {
+        std::vector<std::string> out;
+        const auto add = [&](std::string problem) {
+            if (!problem.empty()) out.push_back(std::move(problem));
+        };
+        std::set<std::uint32_t> groups;
+        for (const auto& d : devices_)
+            if (groups.insert(d.group).second) add(control("ioas " + ioas_of(d)));
+        for (const auto& d : devices_) add(control(fmt::format("attach {} {}", d.name, ioas_of(d))));
+        if (!out.empty()) return out;
+        const auto sighted = view_all();
+        for (const auto& d : devices_) {
+            if (sighted.at(d.name) == ioas_of(d) || blocked(d)) continue;
+            add(fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", d.name, d.bdf.str()));
+        }
+        for (const auto& d : devices_) add(control("detach " + d.name));
+        return out;
     }
 
   private:
+    static std::string ioas_of(const DeviceFact& device) { return fmt::format("check-{}", device.group); }
     Line run(const std::string& text) {
-        return session_.step(parse_line(text, "<rig check>", 1), [this](const Line& line) {
-            const auto* fault = line.event() == nullptr ? nullptr : std::get_if<FaultEvent>(line.event());
-            if (fault != nullptr) faulted_.insert(fault->requester);
-        });
+        return session_.step(line_of(text), [this](const Line& line) { note_fault(line); });
+    }
+    static Line line_of(const std::string& text) { return parse_line(text, "<rig check>", 1); }
+    void note_fault(const Line& line) {
+        const auto* fault = line.event() == nullptr ? nullptr : std::get_if<FaultEvent>(line.event());
+        if (fault != nullptr) faulted_.insert(fault->requester);
     }
     /// What is wrong if the step did not simply succeed.
     std::string control(const std::string& text) {
@@ -88,17 +100,25 @@ class Probe {
         if (answer != nullptr && answer->error.ok()) return {};
         return fmt::format("'{}' => {}", text, print(*line.observed));
     }
-    bool sees_beacon(const DeviceFact& device, const std::string& ioas) {
-        const Line line = run("view " + device.name);
-        const auto* sighting = std::get_if<Sighting>(&*line.observed);
-        return sighting != nullptr && sighting->ioas == ioas;
+    /// The IOAS of the beacon that each device sees, by name; empty where it sees none.
+    std::map<std::string, std::string> view_all() {
+        std::vector<Line> views;
+        for (const auto& d : devices_) views.push_back(line_of(fmt::format("lane {}: view {}", views.size() % kMaxLane + 1, d.name)));
+        std::map<std::string, std::string> out;
+        session_.run(views, [&](const Line& line) {
+            note_fault(line);
+            if (line.step() == nullptr) return;
+            const auto* sighting = std::get_if<Sighting>(&*line.observed);
+            out[std::get<View>(*line.step()).device] = sighting == nullptr ? std::string() : sighting->ioas.value_or("");
+        });
+        return out;
     }
     /// A device that does not get through is in order when the IOMMU says that it stopped it: Linux 7.3 so
     /// treats what is behind a PCIe-to-PCI bridge in scalable mode, a finding about the kernel and not about
     /// the rig. The IOMMU knows devices by requester id, so a fault of one tells about all that share it.
     bool blocked(const DeviceFact& device) {
         const Bdf requester = device.alias.value_or(device.bdf);
-        const IovaRange unmapped{Iova{facts_.staging.start.value - kBelowStaging}, kPageSize};
+        const IovaRange unmapped{Iova{staging_.start.value - kBelowStaging}, kPageSize};
         for (const char* patience : {"sleep 100ms", kUntilFaultsShow}) {
             if (faulted_.contains(requester)) return true;
             run(patience);
@@ -109,7 +129,8 @@ class Probe {
     }
 
     Session& session_;
-    const Facts& facts_;
+    IovaRange staging_;
+    std::vector<DeviceFact> devices_;
     std::set<Bdf> faulted_;
 };
 
@@ -118,16 +139,14 @@ class Probe {
 std::vector<std::string> check_rig(Rig& rig) {
     const auto session = rig.session({});
     const Facts facts = facts_of(session->head());
+    std::vector<DeviceFact> devices;
     for (const RigFunction& f : rig.file().functions) {
         if (!facts.devices.contains(f.name))
             throw LabError(fmt::format("the rig does not tell of device {}", f.name));
+        devices.push_back(facts.devices.at(f.name));
     }
     std::vector<std::string> out = group_problems(rig.file(), facts);
-    Probe probe(*session, facts);
-    for (const RigFunction& f : rig.file().functions) {
-        std::string problem = probe.problem(facts.devices.at(f.name));
-        if (!problem.empty()) out.push_back(std::move(problem));
-    }
+    for (auto& problem : Probe(*session, facts.staging, std::move(devices)).problems()) out.push_back(std::move(problem));
     session->finish({});
     if (out.empty()) rig.found_fit();
     return out;

@@ -3,12 +3,13 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <string_view>
 #include <vector>
 
@@ -31,7 +32,7 @@ T at(std::string_view bytes, std::uint64_t offset) {
     return value;
 }
 
-std::vector<Elf64_Phdr> segments(const std::string& file) {
+std::vector<Elf64_Phdr> segments(std::string_view file) {
     const auto head = at<Elf64_Ehdr>(file, 0);
     std::vector<Elf64_Phdr> out;
     for (unsigned i = 0; i < head.e_phnum; ++i) {
@@ -40,9 +41,9 @@ std::vector<Elf64_Phdr> segments(const std::string& file) {
     return out;
 }
 
-std::string_view content(const std::string& file, const Elf64_Phdr& segment) {
+std::string_view content(std::string_view file, const Elf64_Phdr& segment) {
     if (segment.p_offset > file.size()) return {};
-    return std::string_view(file).substr(segment.p_offset, segment.p_filesz);
+    return file.substr(segment.p_offset, segment.p_filesz);
 }
 
 /// gABI, "Note Section": name and descriptor each padded to 4 bytes.
@@ -58,30 +59,29 @@ bool has_note(std::string_view notes, std::string_view owner, std::uint32_t type
 
 }  // namespace
 
-std::string read_bytes(const std::filesystem::path& path) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    std::ifstream in(path, std::ios::binary);
-    std::string bytes(error ? 0 : size, '\0');
-    if (error || !in.read(bytes.data(), static_cast<std::streamsize>(size))) {
-        throw LabError(fmt::format("{}: cannot be read", path.string()));
-    }
-    return bytes;
+FileBytes::FileBytes(const std::filesystem::path& path) {
+    const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) throw LabError(fmt::format("{}: cannot be read", path.string()));
+    if (status.st_size == 0) return;
+    const auto size = static_cast<std::size_t>(status.st_size);
+    void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file.get(), 0);
+    if (at == MAP_FAILED) throw LabError(fmt::format("{}: {}", path.string(), std::strerror(errno)));
+    view_ = Mapping(static_cast<std::byte*>(at), size);
 }
 
-bool is_elf(const std::string& file) {
+bool is_elf(std::string_view file) {
     return file.starts_with(ELFMAG) && at<Elf64_Ehdr>(file, 0).e_ident[EI_CLASS] == ELFCLASS64;
 }
 
-std::string interpreter(const std::string& file) {
+std::string interpreter(std::string_view file) {
     for (const auto& s : segments(file)) {
-        if (s.p_type == PT_INTERP) return std::string(content(file, s).data());
+        if (s.p_type == PT_INTERP) return std::string(content(file, s).substr(0, content(file, s).find('\0')));
     }
     return {};
 }
 
-std::string_view section(const std::string& file, std::string_view name) {
-    const std::string_view all = file;
+std::string_view section(std::string_view all, std::string_view name) {
     const auto head = at<Elf64_Ehdr>(all, 0);
     const auto header = [&](unsigned i) { return at<Elf64_Shdr>(all, head.e_shoff + i * sizeof(Elf64_Shdr)); };
     const auto bytes = [&](const Elf64_Shdr& s) {
@@ -97,16 +97,17 @@ std::string_view section(const std::string& file, std::string_view name) {
     return {};
 }
 
-void cut_behind_segments(std::string& file) {
+std::span<char> cut_behind_segments(std::span<char> file) {
     std::uint64_t end = sizeof(Elf64_Ehdr);
-    for (const auto& s : segments(file)) end = std::max(end, s.p_offset + s.p_filesz);
-    if (end >= file.size()) return;
-    auto head = at<Elf64_Ehdr>(file, 0);
+    const std::string_view text(file.data(), file.size());
+    for (const auto& s : segments(text)) end = std::max(end, s.p_offset + s.p_filesz);
+    if (end >= file.size()) return file;
+    auto head = at<Elf64_Ehdr>(text, 0);
     head.e_shoff = 0;
     head.e_shnum = 0;
     head.e_shstrndx = SHN_UNDEF;
     std::memcpy(file.data(), &head, sizeof head);
-    file.resize(end);
+    return file.first(end);
 }
 
 bool has_pvh_entry(const std::filesystem::path& kernel) {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -36,7 +37,7 @@ class Cpio {
     }
     void folder(const std::string& path) { entry(path, AE_IFDIR | 0755, {}); }
     [[nodiscard]] bool has(const std::string& path) const { return files_.contains(path); }
-    void file(const std::string& path, const std::string& bytes) {
+    void file(const std::string& path, std::span<const char> bytes) {
         if (!files_.insert(path).second) return;
         for (auto dir = fs::path(path).parent_path(); dir != "/" && folders_.insert(dir).second;) {
             missing_.push_back(dir);
@@ -59,7 +60,7 @@ class Cpio {
         if (status == ARCHIVE_OK) return;
         throw LabError(fmt::format("initramfs: {}", archive_error_string(archive_.get())));
     }
-    void entry(const std::string& path, unsigned mode, const std::string& bytes) {
+    void entry(const std::string& path, unsigned mode, std::span<const char> bytes) {
         const std::unique_ptr<archive_entry, Free> e(archive_entry_new());
         archive_entry_set_pathname(e.get(), path.c_str() + 1);  // relative to the root
         archive_entry_set_mode(e.get(), mode);
@@ -81,9 +82,8 @@ class Cpio {
 
 void add_program(Cpio& cpio, const std::string& where, const fs::path& path) {
     if (cpio.has(where)) return;
-    std::string bytes = read_bytes(path);
-    if (is_elf(bytes)) cut_behind_segments(bytes);
-    cpio.file(where, bytes);
+    const FileBytes file(path);
+    cpio.file(where, is_elf(file.text()) ? cut_behind_segments(file.span()) : file.span());
 }
 
 void add_libraries(Cpio& cpio, const fs::path& program) {
@@ -97,10 +97,11 @@ void add_folder(Cpio& cpio, const fs::path& root) {
 }
 
 void add_native(Cpio& cpio, const fs::path& program) {
+    auto libraries = std::async(std::launch::async, shared_libraries, program);
     add_program(cpio, "/init", program);
-    add_libraries(cpio, program);
+    for (const auto& library : libraries.get()) add_program(cpio, library.string(), library);
     const std::string busybox = find_program("busybox");
-    if (!busybox.empty() && interpreter(read_bytes(busybox)).empty()) {
+    if (!busybox.empty() && interpreter(FileBytes(busybox).text()).empty()) {
         add_program(cpio, "/bin/busybox", busybox);
     }
 }
@@ -108,9 +109,9 @@ void add_native(Cpio& cpio, const fs::path& program) {
 }  // namespace
 
 std::vector<fs::path> shared_libraries(const fs::path& program) {
-    const std::string file = read_bytes(program);
-    if (!is_elf(file)) throw LabError(fmt::format("{}: not a program", program.string()));
-    const std::string loader = interpreter(file);
+    const FileBytes file(program);
+    if (!is_elf(file.text())) throw LabError(fmt::format("{}: not a program", program.string()));
+    const std::string loader = interpreter(file.text());
     if (loader.empty()) return {};
     const auto listed = run_command({loader, "--list", fs::canonical(program).string()});
     if (!listed.ok() || listed.output.find("not found") != std::string::npos) {
@@ -133,10 +134,10 @@ Fd make_initramfs(const fs::path& program, const std::vector<fs::path>& carry, c
     fs::is_directory(program) ? add_folder(cpio, program) : add_native(cpio, program);
     for (const auto& path : carry) {
         add_program(cpio, fs::absolute(path).string(), path);
-        if (is_elf(read_bytes(path))) add_libraries(cpio, path);
+        if (is_elf(FileBytes(path).text())) add_libraries(cpio, path);
     }
     // As they are: a module has no segments, and its signature is behind all else.
-    for (const auto& path : modules) cpio.file("/modules/" + path.filename().string(), read_bytes(path));
+    for (const auto& path : modules) cpio.file("/modules/" + path.filename().string(), FileBytes(path).span());
     if (!script.empty()) cpio.file(kScriptFile, script);
     return cpio.finish();
 }

@@ -57,7 +57,7 @@ std::string module_name(const fs::path& file) {
 }
 
 // .modinfo is KEY=VALUE texts, each with a zero behind it (include/linux/moduleparam.h, __MODULE_INFO).
-std::vector<std::string> module_depends(const std::string& file) {
+std::vector<std::string> module_depends(std::string_view file) {
     constexpr std::string_view kKey = "depends=";
     std::vector<std::string> out;
     std::istringstream entries{std::string(section(file, ".modinfo"))};
@@ -99,7 +99,7 @@ void take_modules(const fs::path& tree, const fs::path& folder) {
     const auto order = load_order(wanted, [&](const std::string& name) -> std::optional<std::vector<std::string>> {
         const auto file = files.find(name);
         if (file == files.end()) return std::nullopt;
-        return module_depends(read_bytes(unpacked(file->second, folder)));
+        return module_depends(FileBytes(unpacked(file->second, folder)).text());
     });
     for (std::size_t i = 0; i < order.size(); ++i) {
         auto plain = files.at(order[i]).filename();

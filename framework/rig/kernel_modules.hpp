@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace landfall {
@@ -19,7 +20,7 @@ inline constexpr const char* kUsefulModules[] = {"virtio_iommu"};
 [[nodiscard]] std::string module_name(const std::filesystem::path& file);
 
 /// The modules this one names as those it depends on. `file` is its content.
-[[nodiscard]] std::vector<std::string> module_depends(const std::string& file);
+[[nodiscard]] std::vector<std::string> module_depends(std::string_view file);
 
 /// The wanted modules and all they depend on, each behind those it needs itself. `depends` is asked once for each, and says
 /// nullopt for one that is no file: it is left out.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <deque>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "landfall/error.hpp"
@@ -93,7 +94,8 @@ std::vector<std::string> missing_build_packages(const Arch& arch) {
 
 std::string kernel_toolchain(const Arch& arch) {
     const std::string cross = arch.cross;
-    return first_line({cross + "gcc", "--version"}) + "; " + first_line({cross + "ld", "--version"});
+    auto linker = std::async(std::launch::async, [&] { return first_line({cross + "ld", "--version"}); });
+    return first_line({cross + "gcc", "--version"}) + "; " + linker.get();
 }
 
 void KernelTree::configure(const std::vector<fs::path>& fragments) const {

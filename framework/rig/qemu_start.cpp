@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 
 #include "landfall/error.hpp"
 #include "os/command.hpp"
 #include "rig/boot_image.hpp"
+#include "rig/host_clock.hpp"
 #include "rig/initramfs.hpp"
 #include "rig/machine.hpp"
 #include "rig/paths.hpp"
@@ -43,6 +45,7 @@ class Starter {
     Starter(const RigFile& file, const RigOptions& options)
         : file_(file),
           options_(options),
+          clock_(std::async(std::launch::async, host_tsc_khz)),
           parts_(machine_parts(file, options)) {}
 
     std::unique_ptr<QemuRig> start() {
@@ -102,6 +105,7 @@ class Starter {
 
     const RigFile& file_;
     const RigOptions& options_;
+    std::future<unsigned> clock_;  ///< the guest is told; measured while its parts are looked for
     QemuRig::Parts parts_;
 };
 
