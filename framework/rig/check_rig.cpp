@@ -137,7 +137,7 @@ class Probe {
 }  // namespace
 
 std::vector<std::string> check_rig(Rig& rig) {
-    const auto session = rig.session({});
+    const auto session = rig.first_session();
     const Facts facts = facts_of(session->head());
     std::vector<DeviceFact> devices;
     for (const RigFunction& f : rig.file().functions) {

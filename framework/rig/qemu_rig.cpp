@@ -205,9 +205,15 @@ Channel& QemuRig::start(const std::string& command) {
 }
 
 std::unique_ptr<Session> QemuRig::session(const std::vector<std::string>& devices) {
+    return start_session(exec_command(file_, api_, devices) + (bare_pumps_ ? " bare-pumps" : ""));
+}
+
+std::unique_ptr<Session> QemuRig::first_session() { return start_session(exec_command(file_, api_, {}) + " first"); }
+
+std::unique_ptr<Session> QemuRig::start_session(const std::string& command) {
     if (channel_.broken())
         throw LabError(fmt::format("rig {} broke before and is not used again", file_.name));
-    channel_.send(exec_command(file_, api_, devices) + (bare_pumps_ ? " bare-pumps" : ""), Deadline(step_limit_));
+    channel_.send(command, Deadline(step_limit_));
     return make_session(channel_, {file_.name, step_limit_, true,
                                    [this](const StampSearch& search) {
                                        return search_ ? search_(state_.memory, search) : state_.memory.search(search);

@@ -41,6 +41,7 @@ class QemuRig final : public Rig {
 
     [[nodiscard]] const RigFile& file() const override { return file_; }
     [[nodiscard]] std::unique_ptr<Session> session(const std::vector<std::string>& devices) override;
+    [[nodiscard]] std::unique_ptr<Session> first_session() override;
     [[nodiscard]] std::string console() const override;
     /// Whether DMA of pumps is only counted in the sessions that start from now on.
     void bare_pumps(bool bare) { bare_pumps_ = bare; }
@@ -69,6 +70,7 @@ class QemuRig final : public Rig {
 
   private:
     [[nodiscard]] std::string how_it_ended();
+    [[nodiscard]] std::unique_ptr<Session> start_session(const std::string& command);
     /// Our ends of QEMU's channels, and its own until it has them.
     struct Wires;
     QemuRig(RigFile file, const RigOptions& options, const Parts& parts, Accelerator accelerator, std::optional<Snapshot> from,

@@ -106,6 +106,8 @@ class Rig {
     /// Starts `landfall exec` with the named devices of the rig file bound (all of them if empty).
     /// Throws LabError if a name is not in the rig file.
     [[nodiscard]] virtual std::unique_ptr<Session> session(const std::vector<std::string>& devices) = 0;
+    /// One with all devices, for which nothing of an earlier one has to be undone, since there was none.
+    [[nodiscard]] virtual std::unique_ptr<Session> first_session() { return session({}); }
     /// Everything the console has said so far.
     [[nodiscard]] virtual std::string console() const = 0;
     /// A machine in exactly the state in which this one started passed check_rig() before.
