@@ -78,7 +78,7 @@ Require require(Dice& d) {
 
 Buffer buffer(Dice& d) {
     Buffer out{d.name(), 8 + 8 * d.below(1ULL << 27), d.coin(), d.coin()};
-    out.scattered = !out.huge && d.coin();
+    out.scattered = d.coin();
     const auto unit = out.huge ? kHugePage : kPageSize;
     const auto first = d.below(out.size / unit + 1), last = d.below(out.size / unit + 1);
     if (d.coin()) out.read_only = out.whole();

@@ -20,8 +20,8 @@ class Mapping {
     }
     ~Mapping();
 
-    /// Anonymous or memfd memory, zeroed and resident. `huge` asks for hugetlb pages of 2 MiB, `scattered` for pages that are
-    /// no neighbours in memory, as far as it is to be had. An errno if refused.
+    /// Anonymous or memfd memory, zeroed and resident. `huge` asks for hugetlb pages of 2 MiB, which follow each other in memory as
+    /// well, `scattered` for pages that are no neighbours there, both as far as it is to be had. An errno if refused.
     struct Request {
         std::size_t length = 0;
         bool huge = false, memfd = false, scattered = false;

@@ -17,7 +17,7 @@ struct Require {
     bool operator==(const Require&) const = default;
 };
 
-/// `buffer NAME SIZE [huge | scattered] [memfd] [ro | ro[OFFSET+LENGTH]] [skew N]`: memory of the lab, filled with a pattern all its own.
+/// `buffer NAME SIZE [huge] [scattered] [memfd] [ro | ro[OFFSET+LENGTH]] [skew N]`: memory of the lab, filled with a pattern all its own.
 struct Buffer {
     std::string name;
     std::uint64_t size = 0;  ///< bytes

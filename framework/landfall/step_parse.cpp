@@ -51,9 +51,9 @@ Step parse_buffer(Cursor& in) {
     if (s.size == 0 || s.size > (1ULL << 30) || s.size % 8 != 0)
         in.fail("a size of 8 bytes to 1G, a multiple of 8");
     while (!in.at_clause_end()) {
-        if (!s.scattered && in.accept("huge")) {
+        if (in.accept("huge")) {
             s.huge = true;
-        } else if (!s.huge && in.accept("scattered")) {
+        } else if (in.accept("scattered")) {
             s.scattered = true;
         } else if (in.accept("memfd")) {
             s.memfd = true;
@@ -64,7 +64,7 @@ Step parse_buffer(Cursor& in) {
             if (s.skew == 0 || s.skew >= kPageSize || s.skew % 8 != 0)
                 in.fail("a skew of 8 to 4088 bytes, a multiple of 8");
         } else {
-            in.fail_here("one of huge and scattered, memfd, ro, ro[OFFSET+LENGTH], skew N or the end of the line");
+            in.fail_here("huge, scattered, memfd, ro, ro[OFFSET+LENGTH], skew N or the end of the line");
         }
     }
     if (s.read_only && !can_be_read_only(s, *s.read_only))

@@ -72,7 +72,8 @@ std::optional<Iova> Ioas::choose(std::uint64_t length, std::uint64_t offset) con
         const bool inside =
             allowed_.empty() || faults_.has(Fault::map_auto_ignores_allowed) ||
             std::ranges::any_of(allowed_, [&](const IovaRange& a) { return a.contains(range); });
-        if (inside && !reserved(range) && !occupied(range) && kAperture.contains(range)) return range.start;
+        const bool ends = range.last().value >= page;
+        if (ends && inside && !reserved(range) && !occupied(range)) return range.start;
     }
     return std::nullopt;
 }
