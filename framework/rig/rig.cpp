@@ -40,10 +40,10 @@ std::string device_argument(const RigFunction& f) {
 
 std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options) {
     if (file.kind == RigFile::Kind::sim && options.api.value_or(Api::iommufd) != Api::iommufd)
-        throw LabError(fmt::format("rig {} is simulated: it has iommufd and no containers", file.name));
+        throw TextError({"--api", 0, 0}, std::string(api_str(*options.api)), fmt::format("iommufd: rig {} is simulated and has no containers", file.name));
     if (file.kind == RigFile::Kind::sim) return std::make_unique<SimRig>(file, options);
     if (!options.faults.empty())
-        throw LabError(fmt::format("rig {} cannot be told to go wrong", file.name), "--fault is for rigs of kind sim");
+        throw TextError({"--fault", 0, 0}, file.name, "a rig of kind sim: this one cannot be told to go wrong");
     if (file.kind == RigFile::Kind::local) return start_local_rig(file, options);
     return start_qemu_rig(file, options);
 }

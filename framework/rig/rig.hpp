@@ -132,8 +132,9 @@ class Rig {
 /// How `landfall exec` is told of a function: NAME=BDF, with ",scratch" behind it.
 [[nodiscard]] std::string device_argument(const RigFunction& function);
 
-/// Gets the machine and waits until it answers: restored from a snapshot if there is one, else booted. Throws LabError (no QEMU, no kernel, did not boot; with the
-/// console's last lines). Whatever ends this process, nothing of the machine is left behind.
+/// Gets the machine and waits until it answers: restored from a snapshot if there is one, else booted. Throws TextError for options
+/// that such a rig does not have, LabError otherwise (no QEMU, no kernel, did not boot; with the console's last lines). Whatever
+/// ends this process, nothing of the machine is left behind.
 [[nodiscard]] std::unique_ptr<Rig> start_rig(const RigFile& file, const RigOptions& options = {});
 
 /// What a rig must show before its verdicts mean anything: the groups of its file, and an IOMMU that really

@@ -85,7 +85,7 @@ TEST_F(RigFileTest, ReadsWhatItIsDrivenBy) {
     options.api = api_named("type1", "--api");
     EXPECT_EQ(chosen_api(local, options), Api::type1);
     EXPECT_THROW(std::ignore = api_named("type2", "--api"), TextError);
-    EXPECT_THROW(std::ignore = start_rig(load_rig("sim"), options), LabError) << "a simulated machine has no containers";
+    EXPECT_THROW(std::ignore = start_rig(load_rig("sim"), options), TextError) << "a simulated machine has no containers";
 }
 
 TEST_F(RigFileTest, ReadsTheMachineItRunsOn) {

@@ -80,7 +80,7 @@ def test_faults_have_names() -> None:
 
 
 def test_a_real_rig_cannot_be_told_to_go_wrong() -> None:
-    with pytest.raises(landfall.LabError, match="edu-pair-vtd cannot be told to go wrong"):
+    with pytest.raises(landfall.TextError, match="found 'edu-pair-vtd', expected a rig of kind sim"):
         Rig.start("edu-pair-vtd", faults=["unmap-without-flush"])
 
 
