@@ -56,8 +56,8 @@ std::vector<std::string> group_problems(const RigFile& file, const Facts& facts)
     return out;
 }
 
-// The devices of a rig against its IOMMU: side by side, since some take their time for a DMA, and those of a group in one IOAS,
-// where they have to be.
+// The devices of a rig against its IOMMU: side by side, since some take their time for a DMA. One of a group is attached, which moves
+// all of it.
 class Probe {
   public:
     Probe(Session& session, IovaRange staging, std::vector<DeviceFact> devices)
@@ -69,17 +69,19 @@ class Probe {
         const auto add = [&](std::string problem) {
             if (!problem.empty()) out.push_back(std::move(problem));
         };
-        std::set<std::uint32_t> groups;
-        for (const auto& d : devices_)
-            if (groups.insert(d.group).second) add(control("ioas " + ioas_of(d)));
-        for (const auto& d : devices_) add(control(fmt::format("attach {} {}", d.name, ioas_of(d))));
+        std::map<std::uint32_t, DeviceFact> movers;
+        for (const auto& d : devices_) movers.emplace(d.group, d);
+        for (const auto& [group, d] : movers) {
+            add(control("ioas " + ioas_of(d)));
+            add(control(fmt::format("attach {} {}", d.name, ioas_of(d))));
+        }
         if (!out.empty()) return out;
         const auto sighted = view_all();
         for (const auto& d : devices_) {
             if (sighted.at(d.name) == ioas_of(d) || blocked(d)) continue;
             add(fmt::format("{} ({}) is not translated: its DMA goes past the IOMMU", d.name, d.bdf.str()));
         }
-        for (const auto& d : devices_) add(control("detach " + d.name));
+        for (const auto& [group, d] : movers) add(control("detach " + d.name));
         return out;
     }
 

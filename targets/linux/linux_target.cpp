@@ -21,7 +21,10 @@
 namespace landfall {
 namespace {
 
-// Capability bits of the VT-d extended capability register (Intel VT-d specification 4.1, section 11.4.3).
+// Of the VT-d capability register (Intel VT-d specification 4.1, section 11.4.2), SAGAW: tables of four levels; MGAW, less one.
+constexpr std::uint64_t kCapFourLevels = 1ULL << 10;
+constexpr unsigned kCapWidthShift = 16, kCapWidthMask = 0x3f;
+// Of the extended one (11.4.3).
 constexpr std::uint64_t kEcapScalableMode = 1ULL << 43;
 constexpr std::uint64_t kEcapFirstStage = 1ULL << 47;
 
@@ -45,6 +48,17 @@ bool iommu_is_qemus() {
     });
 }
 
+std::string vtd_register(const std::string& unit, const char* name) { return "/sys/class/iommu/" + unit + "/intel-iommu/" + name; }
+
+// The hardware says that addresses of 47 bits can be mapped, whatever the kernel makes of it. First-stage tables of VT-d have no
+// more (3.6: the upper half of 48 bits is another one), AMD's have 64 (AMD I/O Virtualization Technology, 2.2.3).
+bool reaches_128t(const Bdf& bdf) {
+    const auto unit = link_name(pci_directory(bdf) + "/iommu");
+    if (unit.starts_with("ivhd")) return true;
+    const auto cap = unit.starts_with("dmar") ? hex_file(vtd_register(unit, "cap")) : 0;
+    return (cap & kCapFourLevels) != 0 && (cap >> kCapWidthShift & kCapWidthMask) + 1 >= 47;
+}
+
 // What stands between the device and memory: vtd, vtd-scalable, vtd-firstlevel, amd, virtio, smmuv3, or none.
 std::string iommu_kind(const Bdf& bdf) {
     const auto unit = link_name(pci_directory(bdf) + "/iommu");
@@ -56,7 +70,7 @@ std::string iommu_kind(const Bdf& bdf) {
     const auto place = std::filesystem::read_symlink(pci_directory(bdf) + "/iommu", error).string();
     if (place.find("/virtio") != std::string::npos) return "virtio";
     if (!unit.starts_with("dmar")) return unit.empty() ? "none" : unit;
-    const auto ecap = hex_file("/sys/class/iommu/" + unit + "/intel-iommu/ecap");
+    const auto ecap = hex_file(vtd_register(unit, "ecap"));
     const auto command_line = read_line("/proc/cmdline").value_or("");
     if ((ecap & kEcapScalableMode) == 0 || command_line.find("sm_on") == std::string::npos) return "vtd";
     return (ecap & kEcapFirstStage) != 0 ? "vtd-firstlevel" : "vtd-scalable";
@@ -124,6 +138,7 @@ std::vector<Fact> LinuxTarget::facts() {
     if (read_line("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages").value_or("0") != "0")
         feature("huge-buffers");
     for (const auto& range : reserved_in_all()) feature(fmt::format("reserved-at-{}", hex_str(range.start.value)));
+    if (std::ranges::all_of(devices_, [](const auto& d) { return reaches_128t(d.bdf); })) feature("reach-128T");
     if (log_.available()) feature("kernel-log");
     if (std::ranges::all_of(devices_, [](const auto& d) { return can_reset(d.bdf); })) feature("reset");
     out.insert(out.end(), machine_facts_.begin(), machine_facts_.end());
