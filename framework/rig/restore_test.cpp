@@ -54,6 +54,7 @@ TEST_F(RestoreTest, TheSecondStartGoesOnFromTheFirst) {
     EXPECT_EQ(outcome(*rig, "group-replace.scn"), booted);
     rig = start();
     EXPECT_TRUE(rig->known_fit());
+    EXPECT_THAT(outcome(*rig, "nothing-elsewhere.scn"), StartsWith("pass")) << "in its first session all memory is seen as well";
     rig.reset();
     EXPECT_THAT(machines_of(getpid()), IsEmpty());
 }

@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "landfall/error.hpp"
+#include "landfall/mapping.hpp"
 #include "landfall/search_lines.hpp"
 #include "os/fd.hpp"
 
@@ -102,9 +103,10 @@ std::string page_use(std::uint64_t flags) {
 }
 
 GuestWitness::GuestWitness(Ask ask) : ask_(std::move(ask)) {
-    // A page of our own stands for all.
-    alignas(kPageSize) static std::array<std::byte, kPageSize> page{std::byte{1}};
-    static_cast<void>(physical_pages(std::array{std::span<const std::byte>(page)}));
+    // A page of our own stands for all, one that is there: of the program's file those are that were used.
+    const auto [error, page] = Mapping::make({kPageSize});
+    if (!error.ok()) throw LabError(fmt::format("no page of memory: {}", std::strerror(error.value)));
+    static_cast<void>(physical_pages(std::array{std::span<const std::byte>(page.bytes())}));
 }
 
 std::vector<GuestPlace> GuestWitness::look(const StampKey& key, std::uint64_t last,
