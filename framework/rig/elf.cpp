@@ -76,7 +76,9 @@ bool is_elf(std::string_view file) {
 
 std::string interpreter(std::string_view file) {
     for (const auto& s : segments(file)) {
-        if (s.p_type == PT_INTERP) return std::string(content(file, s).substr(0, content(file, s).find('\0')));
+        if (s.p_type != PT_INTERP) continue;
+        const auto path = content(file, s);
+        return std::string(path.substr(0, path.find('\0')));
     }
     return {};
 }
