@@ -113,22 +113,10 @@ std::span<char> cut_behind_segments(std::span<char> file) {
 }
 
 bool has_pvh_entry(const std::filesystem::path& kernel) {
-    constexpr std::uint64_t kMostNotes = 1U << 20;
-    const Fd file(::open(kernel.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) throw LabError(fmt::format("{}: {}", kernel.string(), std::strerror(errno)));
-    const auto part = [&](std::uint64_t offset, std::uint64_t length) {
-        std::string bytes(length, '\0');
-        const auto n = ::pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-        return bytes;
-    };
-    const auto head = at<Elf64_Ehdr>(part(0, sizeof(Elf64_Ehdr)), 0);
-    const auto table = part(head.e_phoff, head.e_phnum * sizeof(Elf64_Phdr));
-    for (std::uint64_t i = 0; i < table.size(); i += sizeof(Elf64_Phdr)) {
-        const auto s = at<Elf64_Phdr>(table, i);
-        if (s.p_type == PT_NOTE && has_note(part(s.p_offset, std::min(s.p_filesz, kMostNotes)), "Xen", kXenPhys32Entry)) return true;
-    }
-    return false;
+    const FileBytes file(kernel);
+    return std::ranges::any_of(segments(file.text()), [&](const Elf64_Phdr& s) {
+        return s.p_type == PT_NOTE && has_note(content(file.text(), s), "Xen", kXenPhys32Entry);
+    });
 }
 
 }  // namespace landfall

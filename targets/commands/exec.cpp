@@ -68,20 +68,17 @@ bool read_line(int fd, std::string& line) {
 // to be read; nothing else may come before the answer.
 std::unique_ptr<GuestWitness> find_witness(const ExecArguments& arguments, LineReader& reader, Output& output) {
     if (!arguments.witness) return nullptr;
-    try {
-        return std::make_unique<GuestWitness>([&, answers = arguments.answers](const std::vector<std::string>& question) {
-            for (const auto& line : question) output.put(line);
-            std::string answer;
-            while (answers == STDIN_FILENO ? reader.next(answer) : read_line(answers, answer))
-                if (answer != "end") return answer;
-            throw LabError("nobody answers for the machine's memory");
-        });
-    } catch (const LabError& e) {
-        // A kernel may be without it; one that has it and does not tell is no machine to be judged.
-        if (access("/proc/self/pagemap", F_OK) == 0) throw;
-        fmt::print(stderr, "landfall: DMA outside the lab's memory is not looked for: {} ({})\n", e.what(), e.hint());
+    if (!GuestWitness::possible()) {
+        fmt::print(stderr, "landfall: DMA outside the lab's memory is not looked for: the kernel lacks CONFIG_PROC_PAGE_MONITOR\n");
         return nullptr;
     }
+    return std::make_unique<GuestWitness>([&, answers = arguments.answers](const std::vector<std::string>& question) {
+        for (const auto& line : question) output.put(line);
+        std::string answer;
+        while (answers == STDIN_FILENO ? reader.next(answer) : read_line(answers, answer))
+            if (answer != "end") return answer;
+        throw LabError("nobody answers for the machine's memory");
+    });
 }
 
 // Runs lines as they come until `end` or the end of the input. A block of lanes begins to run when it is known to be

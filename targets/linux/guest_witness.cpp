@@ -102,6 +102,8 @@ std::string page_use(std::uint64_t flags) {
     return "kernel";
 }
 
+bool GuestWitness::possible() { return ::access(kPagemap, F_OK) == 0; }
+
 GuestWitness::GuestWitness(Ask ask) : ask_(std::move(ask)) {
     // A page of our own stands for all, one that is there: of the program's file those are that were used.
     const auto [error, page] = Mapping::make({kPageSize});

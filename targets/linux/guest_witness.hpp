@@ -12,7 +12,9 @@ class GuestWitness final : public MemoryWitness {
   public:
     /// Puts a question to whoever sees all of this machine's memory, and returns the answer (search_lines.hpp).
     using Ask = std::function<std::string(const std::vector<std::string>& question)>;
-    /// Throws LabError if this kernel does not tell where pages are.
+    /// Whether this kernel can tell where pages are: it needs CONFIG_PROC_PAGE_MONITOR=y.
+    [[nodiscard]] static bool possible();
+    /// Throws LabError if it does not.
     explicit GuestWitness(Ask ask);
 
     std::vector<GuestPlace> look(const StampKey& key, std::uint64_t last,
